@@ -108,6 +108,7 @@ FILES = {
     "stale.patch": _STALE,
     "talk/Kbuild": "obj-m := talk.o\n",
     "talk/talk.c": _TALK,
+    "tree/greeting": "hello\n",
     "whole.config": f"{_HEAD}CONFIG_64BIT=y\n",
 }
 """What lies beside the pages' files, and what the pages show only in parts."""

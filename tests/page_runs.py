@@ -53,7 +53,6 @@ _ALONE_PAGES = {"README.md", "garbage.md"}
 _QUICK_PAGES = {"export.md", "keys.md", "provenance.md", "python.md", "store.md", "systems.md", "update.md"}
 _QUICK_VERBS = {"add", "completion", "help", "list", "show", "version"}
 QUICK = (
-    "boot.md: kernix boot --system aarch64-linux",
     "build.md: kernix build -f fetched.py",
     "build.md: kernix gc",
     "modules.md: kernix shell linux_micro.configuration",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 
 _POLL = 0.2
@@ -51,7 +52,7 @@ def guarded(command: Sequence[str]) -> list[str]:
 
 
 def run(
-    command: Sequence[str], *, timeout: float, cancelled: Callable[[], bool] | None = None
+    command: Sequence[str], *, timeout: float, cancelled: Callable[[], bool] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run *command* to completion, with English messages and no input, and return its output.
 
@@ -59,6 +60,7 @@ def run(
         command: The program and its arguments.
         timeout: Seconds it may take.
         cancelled: Whether to stop, polled several times a second.
+        cwd: The directory to run it in; by default this process's own.
 
     Raises:
         RunTimedOut: it was killed after *timeout* seconds.
@@ -72,6 +74,7 @@ def run(
         text=True,
         errors="replace",
         start_new_session=True,
+        cwd=cwd,
     ) as process:
         try:
             out, err = _listen(process, time.monotonic() + timeout, cancelled)

@@ -49,11 +49,13 @@ class NotPulled(Error):
         path: The object.
         reasons: What each cache answered, if it was not just that it lacks the object.
         caches: The names of the caches.
+        advice: What to do, if one of the reasons says that.
     """
 
     path: StorePath
     reasons: tuple[str, ...]
     caches: tuple[str, ...]
+    advice: str | None = None
 
     def __str__(self) -> str:
         if not self.caches:
@@ -63,8 +65,8 @@ class NotPulled(Error):
 
     @property
     def hint(self) -> str | None:
-        """Name the command that adds a cache."""
-        return None if self.caches else "`kernix cache add NAME URL` adds a cache"
+        """Name the command that adds a cache, or say what to do."""
+        return self.advice if self.caches else "`kernix cache add NAME URL` adds a cache"
 
 
 @attrs.frozen
@@ -72,7 +74,7 @@ class Found:
     """An object to pull: its info, and the caches that have it, best first, each with its own info."""
 
     sources: tuple[tuple[Cache, Info], ...]
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Error, ...] = ()
 
     @property
     def info(self) -> Info:
@@ -113,16 +115,17 @@ class Caches:
     def find(self, path: StorePath) -> Found:
         """Return where the object *path* can be had; there may be no source."""
         sources = []
-        reasons = []
+        reasons: list[Error] = []
         for cache in self.caches:
             try:
                 info = cache.info(path)
             except (CacheError, Untrusted) as error:
-                self._say(str(error))
-                reasons.append(str(error))
+                reasons.append(error)
                 continue
             if info is not None:
                 sources.append((cache, info))
+        for reason in reasons if sources else ():  # without a source, they become part of an error
+            self._say(str(reason))
         return Found(tuple(sources), tuple(reasons))
 
     def missing(self, paths: Iterable[StorePath]) -> dict[StorePath, Found]:
@@ -137,7 +140,9 @@ class Caches:
             wanted = sorted(generation)
             for path, it in zip(wanted, in_parallel(self.find, wanted, LOOK_UPS), strict=True):
                 if not it.sources:
-                    raise NotPulled(path, it.reasons, tuple(cache.name for cache in self.caches))
+                    advice = next((reason.hint for reason in it.reasons if reason.hint), None)
+                    reasons = tuple(map(str, it.reasons))
+                    raise NotPulled(path, reasons, tuple(cache.name for cache in self.caches), advice)
                 found[path] = it
             generation = {reference for path in wanted for reference in found[path].info.references}
         return found
@@ -163,7 +168,7 @@ class Caches:
 
     def _get(self, path: StorePath, found: Found, scratch: Path) -> Entry | None:
         """Fetch the object *path* from the first cache that really has it; None if another process was quicker."""
-        reasons = [*found.reasons]
+        reasons = [*map(str, found.reasons)]
         with locked(self.store.layout.locks / f"{path.digest}.pull.lock"):
             if self.store.hold([path]):
                 return None

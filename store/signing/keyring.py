@@ -55,15 +55,21 @@ class InvalidTrust(Error):
         return "delete the file, and trust the key again with `kernix key trust`"
 
 
-class InvalidCacheUrl(Error):
+class InvalidCacheURL(Error):
     """A text is not the URL of a cache."""
 
     exit_code = 2
 
     text: str
+    reason: str
 
     def __str__(self) -> str:
-        return f"{self.text!r} is not the URL of a cache"
+        return f"invalid URL of a cache {self.text[:200]!r}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Give examples."""
+        return "a cache is `file:///DIRECTORY` or `https://HOST/PATH`"
 
 
 class OtherKeyTrusted(Error):
@@ -143,7 +149,7 @@ def loads(text: str) -> TrustedKey:
             _purposes(_strings(document, "for", ["objects", "results"])),
             tuple(dict.fromkeys(map(plain_url, _strings(document, "caches", [])))),
         )
-    except (InvalidKey, InvalidCacheUrl) as error:
+    except (InvalidKey, InvalidCacheURL) as error:
         raise ValueError(str(error)) from None
 
 
@@ -151,10 +157,10 @@ def plain_url(text: str) -> str:
     """Return *text*, the URL of a cache, without slashes at its end.
 
     Raises:
-        InvalidCacheUrl: it is not a URL.
+        InvalidCacheURL: it is not a URL.
     """
     if not _URL.fullmatch(text):
-        raise InvalidCacheUrl(text)
+        raise InvalidCacheURL(text, "it is not of the form SCHEME://HOST/PATH")
     return text.rstrip("/")
 
 

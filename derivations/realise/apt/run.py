@@ -186,7 +186,10 @@ class Apt:
         flags = [
             part for it in ("Acquire::Retries=3", *self.options, *own, *_SETTINGS, *settings) for part in ("-o", it)
         ]
-        return run_apt(program, "-c", f"{self.work}/apt.conf", *flags, *arguments)
+        # `apt-get download` passes over a package whose file is in its directory.
+        empty = self.work / "empty"
+        empty.mkdir(exist_ok=True)
+        return run_apt(program, "-c", f"{self.work}/apt.conf", *flags, *arguments, cwd=empty)
 
     def machine(self, program: str, *arguments: str) -> str:
         """Return the output of *program* about the machine's own apt, with only the options set.
@@ -216,8 +219,10 @@ def native_architecture() -> str:
     return match[1]
 
 
-def run_apt(program: str, *arguments: str, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
-    """Run apt's *program* to completion.
+def run_apt(
+    program: str, *arguments: str, timeout: float = TIMEOUT, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run apt's *program* to completion, in the directory *cwd* if one is given.
 
     Raises:
         AptMissing: it is not installed.
@@ -226,7 +231,7 @@ def run_apt(program: str, *arguments: str, timeout: float = TIMEOUT) -> subproce
     if shutil.which(program) is None:
         raise AptMissing(program)
     try:
-        return run([program, *arguments], timeout=timeout)
+        return run([program, *arguments], timeout=timeout, cwd=cwd)
     except RunTimedOut:
         raise AptFailed(shown(program, arguments), (f"it did not finish within {timeout:.0f} seconds",)) from None
 

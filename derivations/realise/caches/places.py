@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from store.caches.directory import DirectoryTransport
-from store.errors import Error
+from store.signing.keyring import InvalidCacheURL
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from store.caches.transport import Transport
-
-
-class InvalidCacheURL(Error):
-    """A text is not the URL of a cache."""
-
-    exit_code: ClassVar[int] = 2
-
-    text: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"invalid URL of a cache {self.text[:200]!r}: {self.reason}"
-
-    @property
-    def hint(self) -> str:
-        """Give examples."""
-        return "a cache is `file:///DIRECTORY`, `https://HOST/PATH` or `ssh://HOST/DIRECTORY`"
 
 
 def open_transport(url: str) -> Transport:

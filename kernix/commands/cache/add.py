@@ -9,7 +9,7 @@ import click
 from kernix import cache_list
 from kernix.cache_list import Entry
 from kernix.output.messages import print_message, warn
-from store.caches.errors import CacheError
+from store.caches.errors import CacheError, NotACache
 from store.errors import UsageError
 
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--first", is_flag=True, help="Ask it before the others, instead of after them.")
 @click.pass_obj
 def command(session: Session, /, *, name: str, url: str, first: bool) -> None:
-    """Add the cache at URL under NAME: `file:///DIRECTORY`, `https://HOST/PATH` or `ssh://HOST/DIRECTORY`.
+    """Add the cache at URL under NAME: `file:///DIRECTORY` or `https://HOST/PATH`.
 
     A NAME that is in the list gets the new URL. The cache need not exist yet: the first `kernix push` creates it.
     """
@@ -37,6 +37,8 @@ def command(session: Session, /, *, name: str, url: str, first: bool) -> None:
     print_message(f"added {name}: {cache.url}")
     try:
         cache.open()
+    except NotACache as error:
+        warn(f"{error}; the first `kernix push` makes one of an empty directory")
     except CacheError as error:
         warn(f"{error}")
     if not (cache.trust.objects or cache.trust.results):

@@ -27,4 +27,5 @@ def command(session: Session, /, *, name: str) -> None:
     keys = keyring(session)
     public = keys.generate(name)
     print_message(f"the secret key is in {one_line(keys.secret_file(name))}")
+    print_message(f"to believe what it signs on this machine: `kernix key trust {name}`")
     click.echo(str(public))

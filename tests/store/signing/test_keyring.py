@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.signing.keyring import (
-    InvalidCacheUrl,
+    InvalidCacheURL,
     InvalidTrust,
     Keyring,
     NotTrusted,
@@ -233,5 +233,5 @@ def test_other_files(keys: Keyring) -> None:
 )
 def test_not_urls(text: str) -> None:
     """What is not a URL of printable ASCII characters is not a cache's."""
-    with pytest.raises(InvalidCacheUrl):
+    with pytest.raises(InvalidCacheURL):
         plain_url(text)

@@ -123,6 +123,17 @@ def test_downloaded_packages_are_pinned(archive: Archive, work: Path) -> None:
     assert make_lock(["busybox"], work, options=archive.options).set("busybox") == (offer.package,)
 
 
+def test_packages_in_the_current_directory(
+    archive: Archive, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package whose file is in the user's directory is pinned like any other."""
+    offer = Offer("busybox-static")
+    archive.offer(offer)
+    (tmp_path / f"busybox-static_1.0-1_{NATIVE}.deb").write_bytes(bytes(offer.package.size))
+    monkeypatch.chdir(tmp_path)
+    assert make_lock(["busybox"], work, options=archive.options).set("busybox") == (offer.package,)
+
+
 def test_hooks_do_not_run(archive: Archive, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's hooks for its own updates do not run."""
     mark = tmp_path / "hook"
