@@ -92,7 +92,7 @@ make_venv() {
 case $1 in
     venv) make_venv ;;
     demo) need bwrap:bubblewrap ;;
-    ci) need debootstrap:debootstrap ;;
+    ci) need debootstrap:debootstrap docker-registry:docker-registry skopeo:skopeo ;;
     tests)
         # Only root can mount file systems.
         if [ "$(id -u)" = 0 ]; then mkfs=mkfs.ext4:e2fsprogs; else mkfs=; fi

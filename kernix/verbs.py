@@ -43,7 +43,8 @@ GROUPS = {
         "why-depends": "Explain why one object needs another",
     },
     "Sharing": {
-        "export": "Copy objects to Nix, to registries, to files",
+        "export": "Copy objects to Nix and to registries",
+        "import": "Fetch objects from a registry",
     },
 }
 """The verbs by topic, in the order of `kernix --help`."""
@@ -60,4 +61,6 @@ VERBS = {verb: line for group in (*GROUPS.values(), OF_THE_COMMAND) for verb, li
 
 def module_of(verb: str) -> str:
     """Return the name of the module that has *verb* as its `command`."""
+    if verb == "import":  # a word of Python
+        verb = "import_objects"
     return f"kernix.commands.{verb.replace('-', '_')}"
