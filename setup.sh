@@ -92,8 +92,10 @@ make_venv() {
 case $1 in
     venv) make_venv ;;
     demo) need bwrap:bubblewrap ;;
-    # A web server begins to serve when it is installed, which is not for everybody's machine: its tests skip without it.
-    ci) need debootstrap:debootstrap nginx:"nginx-light libnginx-mod-http-dav-ext" ;;
+    # Servers begin to serve when they are installed, which is not for everybody's machine: their tests skip without them.
+    ci)
+        need debootstrap:debootstrap nginx:"nginx-light libnginx-mod-http-dav-ext" docker-registry:docker-registry skopeo:skopeo
+        ;;
     tests)
         # Only root can mount file systems.
         if [ "$(id -u)" = 0 ]; then mkfs=mkfs.ext4:e2fsprogs; else mkfs=; fi

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernix import cache_list
+from kernix import cache_list, registries
 from kernix.keys import signing_key
 from kernix.output.messages import print_message, warn
 from kernix.output.quantities import size
@@ -59,5 +59,5 @@ def _push_to_cache(
     pushing.push(paths, root)
 
 
-_PUSHERS: Mapping[str, Pusher] = {}
+_PUSHERS: Mapping[str, Pusher] = dict.fromkeys(registries.SCHEMES, registries.push)
 """Places that are no caches, by the scheme of their URL, such as a registry: other formats are added here."""

@@ -34,7 +34,7 @@ GROUPS = {
     },
     "Sharing": {
         "cache": "Share results through caches",
-        "export": "Copy objects to Nix, to registries, to files",
+        "export": "Copy objects to Nix",
         "key": "Make keys that sign, choose whose are trusted",
         "provenance": "Report what something was built from",
         "pull": "Fetch objects from caches",

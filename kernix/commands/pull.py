@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernix import cache_list
+from kernix import cache_list, registries
 from kernix.evaluation.definitions import targets
 from kernix.options import VerbCommand, evaluation
 from kernix.output.messages import print_message, warn
@@ -18,6 +18,8 @@ from store.path import InvalidStorePath, StorePath
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kernix.evaluation.inputs import Options
     from kernix.session import Session
 
@@ -37,15 +39,28 @@ class NoResult(Error):
 
 
 @click.command(cls=VerbCommand)
-@click.argument("objects", metavar="PATH|ATTR…", nargs=-1, required=True)
+@click.argument("objects", metavar="PATH|ATTR|REFERENCE…", nargs=-1, required=True)
 @evaluation
 @click.option("--from", "source", metavar="CACHE", help="The name or URL of the cache.  [default: all of the list]")
 @click.pass_obj
 def command(session: Session, /, *, objects: tuple[str, ...], options: Options, source: str | None) -> None:
     """Fetch objects, and everything that they refer to, from the caches, and print where they are.
 
-    Nothing is built: what no trusted cache has is an error.
+    Nothing is built: what no trusted cache has is an error. An artifact that `kernix push --to oci://HOST/NAME:TAG` made is
+    fetched by that reference. Its objects are checked against their paths, and not believed to be results of builds.
     """
+    artifacts = {text: registries.pull(session, text) for text in objects if registries.is_reference(text)}
+    others = [text for text in objects if text not in artifacts]
+    paths = _from_caches(session, others, options, source) if others else {}
+    for text in objects:
+        for path in artifacts[text] if text in artifacts else [paths[text]]:
+            click.echo(one_line(session.store.path(path)))
+
+
+def _from_caches(
+    session: Session, objects: Sequence[str], options: Options, source: str | None
+) -> dict[str, StorePath]:
+    """Fetch *objects* from the cache *source*, or all that the user has, and return their paths."""
     caches = (
         [cache_list.find(session, source).opened(session)]
         if source is not None
@@ -66,8 +81,7 @@ def command(session: Session, /, *, objects: tuple[str, ...], options: Options, 
     session.store.hold_all(paths.values())
     session.store.record(results)
     print_message(f"fetched {number(len(arrived), 'object')}, {size(sum(heard))}")
-    for text in objects:
-        click.echo(one_line(session.store.path(paths[text])))
+    return paths
 
 
 def _path_in(text: str) -> StorePath | None:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 @click.command(cls=VerbCommand)
 @objects
 @evaluation
-@click.option("--to", metavar="CACHE", help="The name or URL of the cache.  [default: the first of the list]")
+@click.option(
+    "--to",
+    metavar="CACHE",
+    help="The name or URL of the cache, or oci://HOST/NAME:TAG.  [default: the first of the list]",
+)
 @click.option("--key", metavar="KEY", help="The key that signs.  [default: see `kernix key`]")
 @click.option("--root", metavar="NAME", help="Keep these objects in the cache under NAME, instead of those before.")
 @click.pass_obj
