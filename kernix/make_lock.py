@@ -17,6 +17,7 @@ from kernix.lockfile import read, target, write
 from kernix.output.messages import print_message, warn
 from kernix.output.quantities import number, size
 from store.errors import UsageError
+from store.osutil.locks import locked
 
 
 if TYPE_CHECKING:
@@ -51,13 +52,19 @@ def change(
 ) -> tuple[Lock, Lock]:
     """Resolve *sets* of the lock at *place*, by default all, again, or add them; return the old and the new lock.
 
+    Changes by other processes are waited for, so none of them is lost.
+
     Raises:
         UsageError: *sets* would be of another release than the lock's other sets.
         Error: there is no lock or no such set, or apt cannot list the packages.
     """
+    with _alone(place):
+        return _change(session, place, sets, choice or ArchiveChoice())
+
+
+def _change(session: Session, place: Path, sets: Sequence[str] | None, choice: ArchiveChoice) -> tuple[Lock, Lock]:
     old = read(place)
-    target(place)
-    choice = attrs.evolve(choice or ArchiveChoice(), warn=warn)
+    choice = attrs.evolve(choice, warn=warn)
     suite = choice.suite or old.suite
     if sets is not None and suite != old.suite:
         message = f"the lock is for {old.suite or 'an unnamed release'}, and a lock holds packages of one release only"
@@ -77,6 +84,20 @@ def changed_lines(changes: Changes) -> list[tuple[str, ...]]:
         *(("-", it.name, it.version) for it in changes.removed),
         *(("~", old.name, f"{old.version} -> {new.version}") for old, new in changes.upgraded),
     ]
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Let no other process change the lock at *place* in the body: apt takes its time between reading and writing it."""
+    read(place)  # without a lock there is nothing to wait for
+    file = target(place)
+    guard = file.with_name(f".{file.name}.changing")
+
+    def wait() -> None:
+        print_message(f"waiting for another process that changes {place}")
+
+    with locked(guard, on_wait=wait):
+        yield
 
 
 @contextlib.contextmanager

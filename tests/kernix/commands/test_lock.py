@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import shlex
 import shutil
+import threading
+import time
 
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,7 @@ import pytest
 
 from derivations.debian.lock import dumps, parse
 from derivations.debian.sets import SETS
+from store.osutil.locks import locked
 from tests.fakes import fake_lock
 
 
@@ -105,6 +109,29 @@ def test_a_set_is_added(kernix: CommandLine) -> None:
     ran = kernix("lock", "--add", "linux-source-6.12")
     lock = parse((kernix.work / "kernix.lock").read_text())
     assert (["+  linux-source-6.12  1.0-1"], fake_lock(["busybox"]).set("busybox")) == (ran.lines, lock.set("busybox"))
+
+
+def test_changes_by_other_processes_are_not_lost(kernix: CommandLine) -> None:
+    """A change waits for another one of the same lock, and begins with what that wrote."""
+    kernix.write("kernix.lock", dumps(fake_lock(["busybox"])))
+    started = threading.Event()
+
+    def other() -> None:
+        with locked(kernix.work / ".kernix.lock.changing"):
+            started.set()
+            time.sleep(0.3)  # apt takes its time
+            kernix.write("kernix.lock", dumps(fake_lock(["busybox", "disks"])))
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        done = pool.submit(other)
+        started.wait()
+        ran = kernix("lock", "--add", "linux-source-6.12")
+        done.result()
+
+    lock = parse((kernix.work / "kernix.lock").read_text())
+    assert {*lock.sets} == {"busybox", "disks", "linux-source-6.12"}
+    assert "waiting for another process that changes" in ran.err
+    assert not (kernix.work / ".kernix.lock.changing").exists()
 
 
 def test_a_lock_with_one_unsigned_package_is_shown(kernix: CommandLine) -> None:
