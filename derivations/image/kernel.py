@@ -16,11 +16,6 @@ class Kernel(Protocol):
     """How a kernel is configured, and its modules."""
 
     @property
-    def name(self) -> str:
-        """Return its full name."""
-        ...
-
-    @property
     def context(self) -> Context:
         """Return the context with its lock and its system."""
         ...
@@ -38,6 +33,15 @@ class Kernel(Protocol):
     @property
     def release(self) -> str:
         """Return the output of `uname -r` on it."""
+        ...
+
+
+class ModularKernel(Kernel, Protocol):
+    """A kernel whose modules can be chosen and indexed."""
+
+    @property
+    def name(self) -> str:
+        """Return its full name."""
         ...
 
     @property
