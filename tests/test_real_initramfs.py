@@ -248,7 +248,7 @@ def test_a_shell(kernix: Kernix) -> None:
             id="twice",
         ),
         pytest.param("cannot", "it is configured without RD_XZ", '"RD_XZ": YES', 1, id="compression"),
-        pytest.param("unknown", "has no module no_such_module", "", 100, id="module"),
+        pytest.param("unknown", "has no module 'no_such_module'", "", 1, id="module"),
     ],
 )
 def test_what_cannot_be_made(kernix: Kernix, name: str, said: str, hint: str, code: int) -> None:

@@ -29,7 +29,7 @@ from derivations.derivation import Derivation, Hints, InvalidDerivation, Output
 from derivations.fetch import ANY_SYSTEM
 from derivations.image.compression import COMPRESSIONS, Compression
 from derivations.image.entries import Copy, Device, Directory, Entry, File, Joined, Link, Loaded, described
-from derivations.image.kernel import IndexedKernel, is_kernel
+from derivations.image.kernel import ModularKernel, is_kernel
 from derivations.image.kernel_initramfs import (
     InvalidInitramfsArgument,
     join_initramfs,
@@ -71,10 +71,10 @@ def make_initramfs(
 
 
 @overload
-def make_initramfs(of: IndexedKernel, /, **arguments: Unpack[InitramfsKeywords]) -> Derivation: ...
+def make_initramfs(of: ModularKernel, /, **arguments: Unpack[InitramfsKeywords]) -> Derivation: ...
 
 
-def make_initramfs(of: Mapping[str, Entry] | IndexedKernel, /, **arguments: Any) -> Derivation:
+def make_initramfs(of: Mapping[str, Entry] | ModularKernel, /, **arguments: Any) -> Derivation:
     """Return an initramfs: for a kernel, or with the entries in a mapping, path to entry.
 
     Args:

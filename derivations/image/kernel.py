@@ -36,8 +36,8 @@ class Kernel(Protocol):
         ...
 
 
-class IndexedKernel(Kernel, Protocol):
-    """A kernel whose modules can be chosen, and indexed again."""
+class ModularKernel(Kernel, Protocol):
+    """A kernel whose modules can be chosen and indexed."""
 
     @property
     def name(self) -> str:
@@ -52,10 +52,6 @@ class IndexedKernel(Kernel, Protocol):
 
 CONFIG, KERNEL = "/config", "/kernel"
 """Where a builder sees the configuration: the file itself, or the output of a kernel that has it as `config`."""
-
-
-IMAGES = ("bzImage", "vmlinuz", "Image.gz", "Image", "zImage", "vmlinuz.efi", "vmlinux")
-"""The names that a kernel's image may have in its output."""
 
 
 def configuration_of(kernel: Kernel) -> dict[str, Output]:

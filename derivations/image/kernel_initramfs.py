@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from derivations.forms import ListOf
     from derivations.image.compression import Compression
-    from derivations.image.kernel import IndexedKernel
+    from derivations.image.kernel import ModularKernel
     from derivations.image.programs import Program
 
     Template: TypeAlias = Derivation | Output | str | os.PathLike[str]
@@ -99,7 +99,7 @@ class InvalidInitramfsArgument(Error):
         return self.advice
 
 
-def kernel_initramfs(kernel: IndexedKernel, **arguments: Unpack[InitramfsKeywords]) -> Derivation:
+def kernel_initramfs(kernel: ModularKernel, **arguments: Unpack[InitramfsKeywords]) -> Derivation:
     """Return the initramfs of *kernel*; the arguments are those of `derivations.image.initramfs.make_initramfs`."""
     for wrong in arguments.keys() - InitramfsKeywords.__annotations__.keys():
         near = suggestion(wrong, InitramfsKeywords.__annotations__)
@@ -125,7 +125,7 @@ def kernel_initramfs(kernel: IndexedKernel, **arguments: Unpack[InitramfsKeyword
 
 
 def make_module_initramfs(
-    kernel: IndexedKernel, modules: Modules, *, compression: Compression = "auto", name: str = "modules"
+    kernel: ModularKernel, modules: Modules, *, compression: Compression = "auto", name: str = "modules"
 ) -> Derivation:
     """Return an archive of *modules* of *kernel* alone, to be joined with an initramfs that many kernels share.
 
@@ -174,7 +174,7 @@ class _Parts:
     base: Mapping[str, Entry] = attrs.field(factory=dict)
 
 
-def _archive(kernel: IndexedKernel, parts: _Parts, compression: str, name: str) -> Derivation:
+def _archive(kernel: ModularKernel, parts: _Parts, compression: str, name: str) -> Derivation:
     """Return the archive of *parts*, compressed."""
     others = described(name, parts.entries)
     first = described(name, {"init": parts.init} if parts.init is not None else {}, below="/init")
@@ -205,7 +205,7 @@ def _archive(kernel: IndexedKernel, parts: _Parts, compression: str, name: str) 
     return plain if made_by_us else _lz4(kernel, plain, name)
 
 
-def _lz4(kernel: IndexedKernel, plain: Derivation, name: str) -> Derivation:
+def _lz4(kernel: ModularKernel, plain: Derivation, name: str) -> Derivation:
     """Return *plain* in the form of lz4 that the kernel unpacks, its first one."""
     lock = kernel.context.lock()
     return Derivation(
@@ -244,7 +244,7 @@ def _init(given: Any) -> Entry:  # noqa: ANN401 -- what the user wrote
 
 
 def _modules(
-    kernel: IndexedKernel, given: Modules, more: Sequence[str], firmware: Derivation | Output | None
+    kernel: ModularKernel, given: Modules, more: Sequence[str], firmware: Derivation | Output | None
 ) -> Output | None:
     """Return the tree of modules, with *more* of them; None if there are none."""
     if isinstance(given, Derivation | Output):

@@ -20,7 +20,7 @@ from store.errors import Error, reason_of
 
 if TYPE_CHECKING:
     from derivations.derivation import Derivation, Output
-    from derivations.image.kernel import IndexedKernel
+    from derivations.image.kernel import ModularKernel
 
 
 MODULES = "/modules"
@@ -82,7 +82,7 @@ def words(given: Any, argument: str) -> tuple[str, ...]:  # noqa: ANN401 -- what
     return listed
 
 
-def module_tree(kernel: IndexedKernel, names: Iterable[str], firmware: Derivation | Output | None = None) -> Output:
+def module_tree(kernel: ModularKernel, names: Iterable[str], firmware: Derivation | Output | None = None) -> Output:
     """Return the tree with the modules *names* of *kernel*, and all that they need (`derivations.linux.module_closure`).
 
     They are not compressed: the archive is, as a whole, and BusyBox' modprobe does not read every compression.
