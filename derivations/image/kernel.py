@@ -37,7 +37,7 @@ class Kernel(Protocol):
 
 
 class ModularKernel(Kernel, Protocol):
-    """A kernel whose modules can be chosen and indexed."""
+    """A kernel whose modules can be chosen, and indexed again."""
 
     @property
     def name(self) -> str:
@@ -52,6 +52,10 @@ class ModularKernel(Kernel, Protocol):
 
 CONFIG, KERNEL = "/config", "/kernel"
 """Where a builder sees the configuration: the file itself, or the output of a kernel that has it as `config`."""
+
+
+IMAGES = ("bzImage", "vmlinuz", "Image.gz", "Image", "zImage", "vmlinuz.efi", "vmlinux")
+"""The names that a kernel's image may have in its output."""
 
 
 def configuration_of(kernel: Kernel) -> dict[str, Output]:
