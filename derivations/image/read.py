@@ -54,11 +54,6 @@ class InvalidArchive(Error):
     def __str__(self) -> str:
         return f"cannot read {self.place}: {self.reason}"
 
-    @property
-    def hint(self) -> str:
-        """Say what an initramfs is."""
-        return "an initramfs is one cpio archive or several (newc), each of which may be compressed; `/boot/initrd.img-…` is one"
-
 
 @attrs.frozen(kw_only=True)
 class Member:

@@ -58,6 +58,8 @@ def sbom(kernel: Kernel, digest: bytes | None, modules: Iterable[Module], *, ver
     patches = [output.derivation for patch in arguments.patches for output in patch.sources]
     firmware = [arguments.firmware.tree.derivation] if arguments.firmware is not None else []
     chosen = {"source": [arguments.source.derivation], "patch": patches, "firmware": firmware}
+    if kernel.is_prebuilt:  # its packages are what is in it
+        chosen["package"] = [it.derivation for place, it in kernel.derivation.mounts.items() if place != "/"]
     groups = {role: materials(it) for role, it in chosen.items()}
     known = {it for group in groups.values() for it in group}
     rest = materials(output.derivation for output in kernel.outputs.values())

@@ -42,7 +42,7 @@ def test_whatever_the_compression(compress: Callable[[bytes], bytes]) -> None:
 def test_other_machines(wide: bool, order: str) -> None:
     """Modules of 32 bits and of the other byte order are read."""
     data = elf({".modinfo": b"vermagic=5.10 mod_unload\0firmware=f\0\0license=GPL\0"}, wide=wide, order=order)
-    assert modinfo("a.ko", data) == ModuleInfo("5.10", ("f",), ())
+    assert modinfo("a.ko", data) == ModuleInfo("5.10", ("f",), (), ("GPL",))
 
 
 @pytest.mark.parametrize("compress", COMPRESSORS)

@@ -33,7 +33,7 @@ boot = Derivation(
     name="fake-boot",
     system="x86_64-linux",
     builder=SHELL,
-    args=script("boot", "sh /kernel/qemu", "image", "ttyS0", "1.0", "", "60 60 60", "60 60 60"),
+    args=script("boot", "sh /kernel/qemu", "image", "ttyS0", "1.0", "", "60 60 60", "60 60 60", "256", ""),
     mounts={{"/": local_source({root!r}).out, "/kernel": kernel.out}},
     hints=Hints(kvm=True),
 )

@@ -170,7 +170,7 @@ INVALID = {
     "for-one-word": (f'key = "{BUILDER}"\nfor = "objects"', "`for` is not a list of strings"),
     "for-something-else": (f'key = "{BUILDER}"\nfor = ["everything"]', "`everything` is not what a key can be trusted"),
     "no-cache": (f'key = "{BUILDER}"\ncaches = []', "`caches` is not a list of strings"),
-    "cache-without-scheme": (f'key = "{BUILDER}"\ncaches = ["example.org"]', "is not the URL of a cache"),
+    "cache-without-scheme": (f'key = "{BUILDER}"\ncaches = ["example.org"]', "invalid url of a cache"),
     "misspelled": (f'key = "{BUILDER}"\ncache = ["file:///x"]', "unknown setting `cache`"),
 }
 
