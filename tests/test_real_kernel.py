@@ -112,7 +112,7 @@ def test_the_release_must_be_the_tree_s(kernix: Kernix) -> None:
 
 def test_a_compression_that_depmod_cannot_read(kernix: Kernix) -> None:
     """Debian 12's depmod would write an empty list of modules compressed with gzip; the build stops instead."""
-    options = "MODULES=YES, MODULE_COMPRESS_GZIP=YES"
+    options = "MODULES=YES, MODULE_COMPRESS=YES, MODULE_COMPRESS_GZIP=YES"
     file = kernix.define("gzip.py", f"bad = kernels.linux_micro.override(extra_config=dict({options}))\n")
 
     output = kernix.run("build", "-f", file, "bad", code=100).stderr
