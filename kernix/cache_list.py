@@ -114,9 +114,9 @@ def entries(session: Session) -> tuple[Entry, ...]:
 
 
 def write(session: Session, caches: Sequence[Entry]) -> None:
-    """Write the list of *caches*."""
+    """Write the list of *caches*, for the user alone: URLs may have passwords."""
     document = {"version": VERSION, "caches": [attrs.asdict(it) for it in caches]}
-    write_whole(_file(session), json.dumps(document, indent=2) + "\n")
+    write_whole(_file(session), json.dumps(document, indent=2) + "\n", mode=0o600)
 
 
 def check_cache_name(name: str) -> str:

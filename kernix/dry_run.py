@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tempfile
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,6 +22,7 @@ from kernix.cache_list import open_caches
 from kernix.output.messages import warn
 from kernix.output.quantities import number, size
 from kernix.output.table import rows
+from store.local import Store
 
 
 if TYPE_CHECKING:
@@ -32,7 +36,6 @@ if TYPE_CHECKING:
     from kernix.evaluation.attributes import Target
     from kernix.outlook import Outlook
     from kernix.session import Session
-    from store.local import Store
     from store.path import StorePath
 
 
@@ -92,13 +95,18 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool, cach
 
 
 def _offers(session: Session, outputs: Sequence[Output], *, caches: bool) -> dict[Output, Offer]:
-    """Return what would be fetched from caches."""
+    """Return what would be fetched from caches; a store is not created for that."""
     known = open_caches(session, offline=session.settings().offline) if caches else ()
     if not known:
         return {}
     from derivations.realise.caches.substitute import Substituter  # noqa: PLC0415 -- start-up: if there are caches
 
-    return Substituter(session.store, known, _hear).offers(outputs)
+    with contextlib.ExitStack() as later:
+        store = session.existing_store()
+        if store is None:
+            empty = later.enter_context(tempfile.TemporaryDirectory(prefix="kernix-"))
+            store = later.enter_context(Store.open(Path(empty) / "store"))
+        return Substituter(store, known, _hear).offers(outputs)
 
 
 def _hear(event: Event) -> None:

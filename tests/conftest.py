@@ -108,6 +108,16 @@ def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """Return a directory in memory if there is one, so that hundreds of commits need not wait for a disk."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="kernix-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
 def plain_path() -> Iterator[Path]:
     """Return a directory whose path needs no quoting, for files without a syntax for quoting."""
     with tempfile.TemporaryDirectory(prefix="kernix-", dir="/tmp") as directory:

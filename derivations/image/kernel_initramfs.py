@@ -261,7 +261,7 @@ def _programs(names: Any) -> list[Program]:  # noqa: ANN401 -- what the user wro
     for name in names:
         if name not in PROGRAMS:
             near = suggestion(str(name), PROGRAMS)
-            advice = near or f"they are {', '.join(PROGRAMS)}; add others as entries={{path: Program(tree, path)}}"
+            advice = near or f"they are {', '.join(PROGRAMS)}; add others as entries={{path: Loaded(tree, path)}}"
             raise InvalidInitramfsArgument("programs", f"{name!r} is unknown", advice)
         found.append(PROGRAMS[name])
     return found

@@ -82,13 +82,15 @@ def collect_cache(cache: Cache, policy: CachePolicy, *, now: float | None = None
     dead = sorted(written.keys() - live.keys())
     used = {digest for info in live.values() for digest in info.blobs}
     count = len(dead)
-    for shard, paths in itertools.groupby(dead if not dry_run else (), lambda path: path.digest[:2]):
+    for shard, paths in itertools.groupby(dead, lambda path: path.digest[:2]):
         still = _written(transport, f"{INFOS}/{shard}")
         for path in paths:
             if (info := _read(transport, path)) is not None:
                 used.update(info.blobs)  # until the next collection: somebody may have read the info just now
             if still.get(path) != written[path]:  # pushed again
                 count -= 1
+                continue
+            if dry_run:
                 continue
             if info is not None:
                 _delete_results(transport, info)

@@ -21,6 +21,7 @@ from store.caches.pack import Tree
 from store.caches.paths import blob_path
 from store.caches.unpack import Frames, check_sizes, unpack_tree
 from store.gc.retention import Retention
+from store.osutil.locks import locked
 from store.registration import Entry
 from store.trees.content import InvalidTree, Kind
 from store.trees.writer import TreeWriter
@@ -110,7 +111,7 @@ class Fetching:
         spans = None if archive.base is not None else self._spans(listing, starts)
         if spans is not None and 2 * sum(end - start for start, end in spans) < archive.size:
             place = self._place(archive.digest, ".parts")
-            with contextlib.suppress(RangesIgnored):
+            with contextlib.suppress(RangesIgnored), self._alone(archive.digest):
                 try:
                     download_parts(cache.transport, archive.digest, spans, place, self.heard)
                     yield place
@@ -137,11 +138,18 @@ class Fetching:
     def _downloaded(self, cache: Cache, digest: bytes, size: int) -> Iterator[Path]:
         """Give the blob with *digest*, which is deleted afterwards; what arrived before a failure is kept for the next try."""
         place = self._place(digest, "")
-        download(cache.transport, digest, size, place, self.heard)
-        try:
-            yield place
-        finally:
-            place.unlink(missing_ok=True)
+        with self._alone(digest):
+            download(cache.transport, digest, size, place, self.heard)
+            try:
+                yield place
+            finally:
+                place.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _alone(self, digest: bytes) -> Iterator[None]:
+        """Let nobody else use the file of the blob with *digest*: objects with the same content have the same blobs."""
+        with locked(self.store.layout.locks / f"{digest.hex()}.blob.lock"):
+            yield
 
     def _place(self, digest: bytes, suffix: str) -> Path:
         directory = self.store.layout.cache / "caches"

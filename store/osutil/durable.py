@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_whole(place: Path, text: str, *, replace: bool = True) -> bool:
+def write_whole(place: Path, text: str, *, replace: bool = True, mode: int = 0o666) -> bool:
     """Write *text* to *place*, all or nothing; return False if the file exists and *replace* is not set.
+
+    The file has the *mode*, without what the umask takes away, from its first byte on.
 
     Raises:
         OSError: it cannot be written.
@@ -21,7 +23,9 @@ def write_whole(place: Path, text: str, *, replace: bool = True) -> bool:
     temporary = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as file:
+        temporary.unlink(missing_ok=True)  # of a process with this number that was killed
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 -- a descriptor
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -10,7 +10,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from store.errors import Error, reason_of
-from store.osutil.durable import sync_directory
+from store.osutil.durable import sync_directory, write_whole
 from store.signing.keys import InvalidSecretKey, SecretKey
 
 
@@ -136,21 +136,9 @@ def write_secret(file: Path, key: SecretKey) -> None:
         OSError: it cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)  # of a process with this number that was killed
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "w", encoding="ascii") as opened:  # noqa: PTH123 -- a descriptor
-            opened.write(f"{key.text}\n")
-            opened.flush()
-            os.fsync(descriptor)
-        try:  # unlike a rename, a link replaces nothing
-            file.hardlink_to(temporary)
-        except FileExistsError:
-            raise SecretExists(file) from None
-        sync_directory(file.parent)
-    finally:
-        temporary.unlink()
+    if not write_whole(file, f"{key.text}\n", replace=False, mode=0o600):
+        raise SecretExists(file)
+    sync_directory(file.parent)
 
 
 def _check_safe(file: Path, status: os.stat_result) -> None:

@@ -79,7 +79,7 @@ class Trust:
         """Return the key that is trusted for *purpose* and signed *message*: one good signature is enough.
 
         Args:
-            message: The bytes that were signed, which begin with a line that names their format.
+            message: The bytes that were signed. They name their format, so a signature of one kind is none of another.
             signatures: What came with it.
             purpose: What the message would be believed for.
             subject: What it is about, for the error.

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -20,6 +16,7 @@ from store.trees.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 
 class Make(Protocol):
@@ -42,16 +39,6 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
     """Return an empty pool."""
     with Pool.open(tmp_path / "pool") as opened:
         yield opened
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """Return a directory in memory if there is one, so that hundreds of commits need not wait for a disk."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="kernix-") as directory:
-        yield Path(directory)
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ FIRST_ANSWER = 2.0
 _CONNECTING = 3  # `HttpSession` lets connecting take this many times its timeout
 _CHUNK = 1 << 18
 _ABSENT = frozenset({404, 410})
+_REDIRECTED = 300  # from here on, nothing was written
 _MULTI_STATUS = 207
 _NO_PARENT = frozenset({409, 500})  # nginx answers 500, others as RFC 4918 says
 _MOST_LISTED = 1 << 28  # bytes of one answer to PROPFIND: a million files
@@ -195,7 +196,7 @@ class HttpTransport:
         Raises:
             NotInCache, CacheUnreachable: it is not.
         """
-        if response.ok:
+        if response.status_code < _REDIRECTED:
             return
         if response.status_code in _ABSENT:
             raise NotInCache(self.url, path)

@@ -101,9 +101,13 @@ class HttpSession(requests.Session):
         timeout = (self.patience.connect, self.patience.read)
         # Nothing would decode a content coding: hashes are of the files as stored on the server.
         sent = {"Accept-Encoding": "identity", **(headers or {})}
+        # Of a redirected PUT, requests would make a GET, which succeeds and writes nothing.
+        follow = method in {"GET", "HEAD"}
         try:
             try:
-                response = self.request(method, url, headers=sent, data=data, stream=True, timeout=timeout)
+                response = self.request(
+                    method, url, headers=sent, data=data, stream=True, timeout=timeout, allow_redirects=follow
+                )
             except (ValueError, http.client.HTTPException) as error:
                 raise explain(error, timeout) from None
             with response:

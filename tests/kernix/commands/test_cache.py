@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 
 from typing import TYPE_CHECKING
 
@@ -165,3 +166,21 @@ def test_bad_input_is_one_sentence(kernix: CommandLine, words: list[str], code: 
     """What cannot be done is an error with its exit code."""
     ran = kernix("cache", *words)
     assert (ran.code, ran.err.count("error: ")) == (code, 1)
+
+
+def test_passwords_in_urls_are_the_users_alone(kernix: CommandLine) -> None:
+    """The file that lists the caches can be read by nobody else, whatever the umask, and what is printed has no password."""
+    ran = kernix("cache", "add", "team", "http://me:secret@127.0.0.1:1/kernix")
+    place = kernix.config / "caches.json"
+    assert "secret" in place.read_text()
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert "secret" not in ran.out + ran.err + kernix("cache", "list").out
+
+
+def test_a_dry_run_asks_caches_without_creating_a_store(
+    shared: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that starts empty, it says what would be fetched, and leaves nothing."""
+    forget(shared, monkeypatch)
+    assert "1 result would be fetched from caches" in shared("build", "-f", file, "joined", "--dry-run").out
+    assert not (shared.top / "empty").exists()

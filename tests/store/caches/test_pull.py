@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import threading
+import time
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from store.caches.pull import Caches, NotPulled
@@ -14,10 +19,11 @@ from tests.store.caches.conftest import fresh
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from store.caches.cache import Cache
     from store.caches.push import Push
+    from store.caches.transport import Stream, Transport
     from store.local import Store
     from store.path import StorePath
 
@@ -89,3 +95,40 @@ def test_only_missing_parts_are_fetched(push: Push, put: Callable[..., StorePath
     Caches(store=other, caches=[fresh(cache)], heard=heard.append).pull([second])
     assert 100_000 < sum(heard) < 110_000
     assert verify(other, contents=True) == []
+
+
+@attrs.frozen
+class _Together:
+    """A transport in which two downloads of a blob wait for each other for a moment, and end one after the other."""
+
+    transport: Transport
+    barrier: threading.Barrier = attrs.field(factory=lambda: threading.Barrier(2))
+    count: Iterator[int] = attrs.field(factory=itertools.count)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- the transport's
+        return getattr(self.transport, name)
+
+    @contextlib.contextmanager
+    def stream(self, path: str, start: int = 0, end: int | None = None) -> Iterator[Stream]:
+        """Give the bytes of *path*."""
+        if path.startswith("blobs/"):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                self.barrier.wait(timeout=0.3)
+            if next(self.count) % 2:
+                time.sleep(0.2)
+        with self.transport.stream(path, start, end) as stream:
+            yield stream
+
+
+def test_objects_with_the_same_content_arrive_together(
+    push: Push, put: Callable[..., StorePath], cache: Cache, other: Store
+) -> None:
+    """Two objects of different names have the same blobs: neither download disturbs the other."""
+    paths = [put(name, FILES) for name in ("one", "two")]
+    push.push(paths)
+    slow = attrs.evolve(fresh(cache), transport=_Together(cache.transport))
+
+    Caches(store=other, caches=[slow]).pull(paths)
+
+    assert verify(other, contents=True) == []
+    assert other.valid(paths) == set(paths)

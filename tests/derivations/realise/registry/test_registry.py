@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,6 +45,7 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.trees import Tree
 
@@ -61,16 +59,6 @@ TREE: Tree = {
     b"noise": File(bytes(range(256)) * 1000),
     b"many": LARGE,
 }
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """Return a directory in memory if there is one, so that commits need not wait for a disk."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="kernix-") as directory:
-        yield Path(directory)
 
 
 @pytest.fixture
