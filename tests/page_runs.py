@@ -35,6 +35,7 @@ NOT_RUN = {
     "rebuild.md: kernix build -f rebuilds.py logged --dry-run | tail -n 1": "the forecast depends on what is kept",
     "rebuild.md: kernix kept": "what is kept depends on the tests that ran before",
     "rebuild.md: kernix why-rebuild -f rebuilds.py redundant": "compares with the newest earlier build, of any test",
+    "reproducibility.md: kernix build --check linux_micro": "compiles it again; tests/test_real_reproducible.py does",
     "reproducibility.md: kernix build --check -f stamp.py stamp": "the two builds may begin in one second",
     "reproducibility.md: kernix verify --reproducible -f stamp.py stamp": "shows what the check has found",
     "reproducibility.md: openssl req -new -x509 -newkey rsa:4096 -nodes -days 36500 -subj /CN=modules -keyout key.pem -out "

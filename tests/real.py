@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from derivations.debian.lock import Lock, parse
 
 
+if TYPE_CHECKING:
+    from derivations.realise.kept.shelf import Shelf
+
+
 ROOT = Path(__file__).parent.parent
 SUITE = "bookworm"
 """The release of Debian whose compilers and kernels the tests use."""
 HEAD = "from derivations import *\nfrom kernels import kernel_set\n\nkernels = kernel_set()\n"
+
+ROOMY = """
+roomy = kernels.linux_guest.override(
+    name="linux-roomy",
+    extra_config={
+        "ACPI": YES, "MEDIA_SUPPORT": YES, "MEDIA_SUPPORT_FILTER": NO, "VIDEO_DEV": YES, "CRYPTO": YES, "CRYPTO_SHA256": YES,
+        "DUMMY": MODULE, "VIRTIO_PCI": MODULE, "VIRTIO_BLK": MODULE, "VIRTIO_NET": MODULE, "VIRTIO_CONSOLE": MODULE,
+        "NET_9P_VIRTIO": MODULE, "VIRTIO_FS": MODULE, "EXT4_FS": MODULE, "MISC_FILESYSTEMS": YES, "SQUASHFS": MODULE,
+        "SQUASHFS_ZSTD": YES, "EROFS_FS": MODULE, "RD_ZSTD": YES, "PARTITION_ADVANCED": YES, "EFI_PARTITION": YES,
+        "MSDOS_PARTITION": YES,
+    },
+)
+"""
+"""The kernel of all tests that need more than `linux_micro` has, so that one is compiled. Much of it is taken from `linux_guest`'s tree."""
 
 # The variables that this machine needs to reach the network.
 _WAY_OUT = re.compile(r"(?i:(https?|no|all)_proxy)|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE")
@@ -71,6 +91,16 @@ class Kernix:
         if not any(it.exists() for it in places):
             self.run("lock", "--suite", SUITE)
         return parse(next(it for it in places if it.exists()).read_text(encoding="utf-8"))
+
+
+def lend(lender: Shelf, borrower: Shelf) -> None:
+    """Copy the tree of the newest clean build of `linux_micro` from the shelf *lender* to *borrower*, which is made."""
+    clean = [it for it in lender.kept() if it.about.name.startswith("linux-micro-") and it.about.compiled > 700]
+    tree = max(clean, key=lambda it: it.about.made)
+    borrower.place.mkdir(mode=0o700)
+    with lender.holding(tree) as is_there:
+        assert is_there
+        shutil.copytree(tree.place, borrower.trees / tree.id, symlinks=True)
 
 
 def path_of(lines: str) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.debian.lock import dumps
-from tests.real import path_of
+from tests.real import ROOMY, path_of
 
 
 if TYPE_CHECKING:
@@ -26,13 +26,6 @@ from derivations.debian.rootfs import root_file_system
 from derivations.image.initramfs import File
 
 lock = current().lock()
-linux_vm = kernels.linux_micro.override(
-    extra_config={
-        "BLOCK": YES, "EFI_PARTITION": YES, "PCI": YES, "VIRTIO_MENU": YES, "VIRTIO_PCI": MODULE, "BLK_DEV": YES, "VIRTIO_BLK": MODULE,
-        "EXT4_FS": MODULE, "MISC_FILESYSTEMS": YES, "SQUASHFS": MODULE, "SQUASHFS_ZSTD": YES, "EROFS_FS": MODULE, "RD_ZSTD": YES,
-        "FILE_LOCKING": YES, "UNIX98_PTYS": YES, "SIGNALFD": YES, "MSDOS_PARTITION": YES, "PARTITION_ADVANCED": YES,
-    },
-)
 without_xz = kernels.linux_micro.override(extra_config={"RD_XZ": NO})
 
 INIT = """#!/bin/busybox sh
@@ -59,9 +52,9 @@ tree = Derivation(
         "/busybox": fetch_deb(lock.package("busybox", "busybox-static")).out,
     },
 )
-root = make_root_disk(tree, kernel=linux_vm, format="raw")
-squashed = make_root_disk(tree, kernel=linux_vm, filesystem="squashfs", format="raw")
-module_disk = make_module_disk(linux_vm)
+root = make_root_disk(tree, kernel=roomy, format="raw")
+squashed = make_root_disk(tree, kernel=roomy, filesystem="squashfs", format="raw")
+module_disk = make_module_disk(roomy)
 
 # A disk with a partition table, in which the file system is the second partition.
 GPT = """
@@ -95,17 +88,17 @@ partitioned = Derivation(
 )
 
 NAMES = ["virtio_blk", "virtio_pci", "ext4"]
-plain = make_initramfs(linux_vm, modules=NAMES)
-packed = make_initramfs(linux_vm, modules=["drivers/virtio", "drivers/block/*", "fs/squashfs"], compression="lz4")
-common = make_initramfs(linux_vm, compression="gzip")
-joined = join_initramfs([common, make_module_initramfs(linux_vm, NAMES)])
+plain = make_initramfs(roomy, modules=NAMES)
+packed = make_initramfs(roomy, modules=["drivers/virtio", "drivers/block/*", "fs/squashfs"], compression="lz4")
+common = make_initramfs(roomy, compression="gzip")
+joined = join_initramfs([common, make_module_initramfs(roomy, NAMES)])
 minivm = make_initramfs(
-    linux_vm, template="template", modules="modules.ramfs", autoload="modules.autoload", programs=["busybox"], compression="gzip"
+    roomy, template="template", modules="modules.ramfs", autoload="modules.autoload", programs=["busybox"], compression="gzip"
 )
-bare = make_initramfs(linux_vm, template="bare")
-twice = make_initramfs(linux_vm, template="template", programs=["busybox", "busybox"], entries={"bin/split": File("x")})
+bare = make_initramfs(roomy, template="bare")
+twice = make_initramfs(roomy, template="template", programs=["busybox", "busybox"], entries={"bin/split": File("x")})
 cannot = make_initramfs(without_xz, compression="xz")
-unknown = make_initramfs(linux_vm, modules=["no_such_module"])
+unknown = make_initramfs(roomy, modules=["no_such_module"])
 
 # What a person types when there is a shell: the right root, and on.
 TYPED = """(
@@ -121,7 +114,7 @@ def boot(name, initramfs, disk, append, *more, typed=""):
         "-serial stdio -monitor none -no-reboot -net none -kernel /kernel/bzImage -initrd /initramfs "
         f"-append 'console=ttyS0 quiet no_timer_check {append}' {drives} {'' if typed else '< /dev/null'} > /build/log; cp /build/log /out/out"
     )
-    mounts = {"/": root_file_system("qemu", lock).out, "/kernel": linux_vm.out, "/initramfs": initramfs.out, **disks}
+    mounts = {"/": root_file_system("qemu", lock).out, "/kernel": roomy.out, "/initramfs": initramfs.out, **disks}
     return Derivation(name=name, system="x86_64-linux", builder="/bin/sh", args=["-euc", command], mounts=mounts)
 
 by_label = boot("by-label", plain, root, "panic=-1 root=LABEL=root single", module_disk)
@@ -172,7 +165,8 @@ def kernix(real: Kernix) -> Kernix:
     (real.home / "bare/etc").mkdir(parents=True)
     (real.home / "modules.ramfs").write_text(RAMFS)
     (real.home / "modules.autoload").write_text(AUTOLOAD)
-    real.define("initramfs.py", DEFINITIONS)
+    real.define("initramfs.py", ROOMY + DEFINITIONS)
+    real.run("build", "linux_guest", "--no-link")  # its objects are most of the kernel's
     return real
 
 

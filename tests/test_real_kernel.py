@@ -1,7 +1,7 @@
 """End to end: linux_micro is built from source, booted, overridden, and collected.
 
-All tests share one store, so the toolchain is fetched and the kernel compiled once. They run in
-order and, like those of every file, in one worker.
+All tests share one store, so the toolchain is fetched and the kernel built once, from the objects of the other
+tests' kernel. They run in order and, like those of every file, in one worker.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.debian.lock import dumps
+from derivations.realise.kept.shelf import Shelf
 from tests.page_runs import Run, run_so
 from tests.pages import PAGES, console, open_shell
-from tests.real import Kernix, path_of
+from tests.real import Kernix, lend, path_of
 
 
 if TYPE_CHECKING:
@@ -30,10 +31,14 @@ pytestmark = pytest.mark.kernel
 
 
 @pytest.fixture(scope="module")
-def kernix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernix:
+def kernix(request: pytest.FixtureRequest, real: Kernix, tmp_path_factory: pytest.TempPathFactory) -> Kernix:
     kept = request.config.getoption("--real-home")
     kernix = Kernix(Path(kept).absolute() if kept else tmp_path_factory.mktemp("real"))
     kernix.lock()
+    if not (kernix.home / "kernix").exists():
+        real.run("build", "linux_micro", "--no-link")
+        kernix.run("gc")  # makes the store
+        lend(Shelf(real.home / "kernix/kept"), Shelf(kernix.home / "kernix/kept"))
     return kernix
 
 

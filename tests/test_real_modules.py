@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from tests.real import SUITE, Kernix, path_of
+from tests.real import ROOMY, SUITE, Kernix, path_of
 
 
 if TYPE_CHECKING:
@@ -26,40 +26,33 @@ import attrs
 from derivations.image.initramfs import Copy, Device, Directory, File
 from derivations.linux.boot import SENTINEL
 
-modular = kernels.linux_micro.override(
-    name="linux-modular",
-    extra_config={
-        "PCI": YES, "ACPI": YES, "NET": YES, "INET": YES, "BLOCK": YES, "MEDIA_SUPPORT": YES, "MEDIA_SUPPORT_FILTER": NO,
-        "VIDEO_DEV": YES, "CRYPTO": YES, "CRYPTO_SHA256": YES, "NETDEVICES": YES, "NET_CORE": YES, "DUMMY": MODULE,
-    },
-)
-hello = make_linux_module(modular, local_source("hello"), name="hello", version="1")
+hello = make_linux_module(roomy, local_source("hello"), name="hello", version="1")
 twin = attrs.evolve(hello, env={**hello.env, "UNUSED": "1"})
-talk = make_linux_module(modular, local_source("talk"), name="talk", depends=[hello])
-lonely = make_linux_module(modular, local_source("talk"), name="lonely")
-broken = make_linux_module(modular, local_source("broken"), name="broken")
-empty = make_linux_module(modular, local_source("empty"), name="empty")
-needy = make_linux_module(modular, local_source("hello"), name="needy", requires=["DRM", "NET", "SND|HWMON"])
-elsewhere = make_linux_module(modular, local_source("hello"), name="elsewhere", directory="src/*")
-whole = modular.with_modules([hello, talk, *modular.packages])
-without_hello = modular.with_modules([talk])
-foreign = modular.with_modules([
+talk = make_linux_module(roomy, local_source("talk"), name="talk", depends=[hello])
+lonely = make_linux_module(roomy, local_source("talk"), name="lonely")
+broken = make_linux_module(roomy, local_source("broken"), name="broken")
+empty = make_linux_module(roomy, local_source("empty"), name="empty")
+needy = make_linux_module(roomy, local_source("hello"), name="needy", requires=["DRM", "NET", "SND|HWMON"])
+elsewhere = make_linux_module(roomy, local_source("hello"), name="elsewhere", directory="src/*")
+whole = roomy.with_modules([hello, talk, *roomy.packages])
+without_hello = roomy.with_modules([talk])
+foreign = roomy.with_modules([
     Derivation(
         name="stranger", system="x86_64-linux", builder="/bin/sh",
-        args=["-c", "mkdir -p /out/out/lib/modules/6.1.9/extra"], mounts={"/": modular.toolchain.root},
+        args=["-c", "mkdir -p /out/out/lib/modules/6.1.9/extra"], mounts={"/": roomy.toolchain.root},
     )
 ])
-wrapped = make_linux_module(modular, local_source("wrapped"), name="wrapped", directory=["core", "user"])
-managed = make_linux_module(modular, local_source("managed"), name="managed")
-excluded = make_linux_module(modular, local_source("excluded"), name="excluded")
-shadowed = modular.with_modules([managed])
-again = modular.with_modules([hello, attrs.evolve(hello, name="hello-again")])
+wrapped = make_linux_module(roomy, local_source("wrapped"), name="wrapped", directory=["core", "user"])
+managed = make_linux_module(roomy, local_source("managed"), name="managed")
+excluded = make_linux_module(roomy, local_source("excluded"), name="excluded")
+shadowed = roomy.with_modules([managed])
+again = roomy.with_modules([hello, attrs.evolve(hello, name="hello-again")])
 small = kernels.linux_micro.packages.v4l2loopback
-own = modular.module("drivers/net/dummy")
+own = roomy.module("drivers/net/dummy")
 version = Patch("version", "version.patch")
-patched = modular.module("drivers/net/dummy", patches=[version])
-replaced = modular.with_modules([patched])
-unconfigured = modular.module("drivers/net/wireguard")
+patched = roomy.module("drivers/net/dummy", patches=[version])
+replaced = roomy.with_modules([patched])
+unconfigured = roomy.module("drivers/net/wireguard")
 
 INIT = f'''#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -70,12 +63,12 @@ while read -r name rest; do echo "LOADED $name"; done < /proc/modules
 '''
 initramfs = make_initramfs({
     "init": File(text=INIT, mode=0o755),
-    "bin/busybox": Copy(fetch_deb(modular.context.lock().package("busybox", "busybox-static")), "bin/busybox"),
+    "bin/busybox": Copy(fetch_deb(roomy.context.lock().package("busybox", "busybox-static")), "bin/busybox"),
     "dev/console": Device("c", 5, 1),
     "proc": Directory(),
     "lib/modules": Copy(whole, "lib/modules"),
 })
-test = modular.tests.boot
+test = roomy.tests.boot
 loaded = attrs.evolve(test, name="loaded", mounts={**test.mounts, "/initramfs": initramfs.out})
 """
 
@@ -202,7 +195,8 @@ def modules(real: Kernix) -> Modules:
     for name, text in SOURCES.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text(text)
-    real.define("modules/modules.py", DEFINITIONS)
+    real.define("modules/modules.py", ROOMY + DEFINITIONS)
+    real.run("build", "linux_guest", "--no-link")  # its objects are most of the kernel's
     if not (place / "kernix.lock").exists():
         added = [word for name in SETS for word in ("--add", name)]
         real.run("lock", "--lock", "modules/kernix.lock", "--suite", SUITE, *added)
@@ -210,7 +204,7 @@ def modules(real: Kernix) -> Modules:
 
 
 def release(modules: Modules) -> str:
-    (directory,) = (modules.built("modular.modules") / "lib/modules").iterdir()
+    (directory,) = (modules.built("roomy.modules") / "lib/modules").iterdir()
     return directory.name
 
 
@@ -269,7 +263,7 @@ def test_a_dkms_conf(modules: Modules) -> None:
 @pytest.mark.parametrize("name", ["acpi_call", "bbswitch", "lime", "v4l2loopback", "vpoll"])
 def test_the_packages_build(modules: Modules, name: str) -> None:
     """Each of the packages builds for this kernel, with this kernel's release in it."""
-    path = modules.built(f"modular.packages.{name}")
+    path = modules.built(f"roomy.packages.{name}")
 
     (file,) = path.rglob("*.ko")
     assert file.name == f"{name}.ko"
@@ -279,7 +273,7 @@ def test_the_packages_build(modules: Modules, name: str) -> None:
 def test_the_union(modules: Modules) -> None:
     """The kernel's modules and others are indexed together; Kbuild's own lists are those of the kernel."""
     path = modules.built("whole") / "lib/modules" / release(modules)
-    own = modules.built("modular.modules") / "lib/modules" / release(modules)
+    own = modules.built("roomy.modules") / "lib/modules" / release(modules)
     index = (path / "modules.dep").read_text()
 
     assert "extra/talk/talk.ko: extra/hello/hello.ko\n" in index
@@ -323,7 +317,7 @@ def test_a_module_of_the_tree(modules: Modules) -> None:
     path = modules.built("own")
 
     assert [it.relative_to(path) for it in path.rglob("*") if not it.is_dir()] == [place]
-    assert (path / place).read_bytes() == (modules.built("modular.modules") / place).read_bytes()
+    assert (path / place).read_bytes() == (modules.built("roomy.modules") / place).read_bytes()
 
 
 def test_a_patched_module_of_the_tree(modules: Modules) -> None:
@@ -368,8 +362,8 @@ echo "for $ARCH"
 
 def test_the_loop(modules: Modules) -> None:
     """Edit, compile, run: in the shell of an output, a driver of the tree is built against `dev`, and rebuilt."""
-    modules.built("modular.dev")
-    output = modules.run("shell", "modular.dev", "-d", "modules/shell", "--", "bash", "-c", LOOP).stdout
+    modules.built("roomy.dev")
+    output = modules.run("shell", "roomy.dev", "-d", "modules/shell", "--", "bash", "-c", LOOP).stdout
 
     assert f"\n{release(modules)} " in output
     assert output.splitlines()[-3:] == ["mine", release(modules), "for x86_64"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -23,16 +22,18 @@ from derivations.realise.kept.shelf import Shelf
 from kernels import kernel_set
 from store.local import Store
 from tests import kinds
-from tests.real import Kernix
+from tests.real import lend
 from tests.rebuilding import Built, build
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from derivations.kbuild.stale import Rule
     from derivations.kconfig.language.values import Tristate
     from derivations.linux.kernel import Kernel
+    from tests.real import Kernix
 
 pytestmark = pytest.mark.kernel
 
@@ -80,15 +81,14 @@ class Rebuilds:
 
 
 @pytest.fixture(scope="module")
-def rebuilds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rebuilds]:
-    kept = request.config.getoption("--real-home")
-    kernix = Kernix(Path(kept).absolute() if kept else tmp_path_factory.mktemp("real"))
-    lock = kernix.lock()
+def rebuilds(real: Kernix, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rebuilds]:
+    real.run("build", "linux_micro", "--no-link")
+    lock = real.lock()
     place = tmp_path_factory.mktemp("rebuilds")
-    with using(Context(lock=lambda: lock)), Store.open(kernix.home / "kernix") as store:
+    with using(Context(lock=lambda: lock)), Store.open(real.home / "kernix") as store:
         found = Rebuilds(store, place, kernel_set().linux_micro)
-        shelf = Shelf(kernix.home / "kernix/kept")
-        found.build("first", found.kernel(kinds.before()), shelf if shelf.place.exists() else None)
+        lend(Shelf(store.layout.kept), Shelf(place / "lent"))
+        found.build("first", found.kernel(kinds.before()), Shelf(place / "lent"))
         _newest(found.shelf("first"))  # the others may be nearer to some of the kernels
         yield found
 
