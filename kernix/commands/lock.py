@@ -9,13 +9,15 @@ import attrs
 import click
 
 from derivations.debian.changes import changes
+from derivations.debian.lock import MissingSet
 from derivations.debian.sets import SETS, package_set
 from derivations.realise.apt.release import SUITE
 from derivations.realise.apt.sources import ArchiveChoice
+from kernix.evaluation.definitions import targets
 from kernix.evaluation.inputs import find_lock
 from kernix.lockfile import read
 from kernix.make_lock import change, changed_lines, make
-from kernix.options import PATH
+from kernix.options import VerbCommand, complete_attributes, evaluation
 from kernix.output.messages import print_message
 from kernix.output.quantities import number, size
 from kernix.output.table import rows
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from derivations.debian.lock import Lock, Package
+    from kernix.evaluation.inputs import Options
     from kernix.session import Session
 
 
@@ -43,18 +46,18 @@ def _suite(_: click.Context, __: click.Parameter, value: str | None) -> str | No
     return value
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @click.argument("sets", metavar="[SET…]", nargs=-1, shell_complete=complete_sets)
 @click.option("--update", is_flag=True, help="Update each SET, or all of them, to what apt offers now.")
 @click.option("--add", "added", multiple=True, metavar="SET", shell_complete=complete_sets,
               help="Add this set, and leave the others alone.")  # fmt: skip
+@click.option("--for", "wanted", multiple=True, metavar="ATTR", shell_complete=complete_attributes,
+              help="Add the sets that this attribute needs and the lock lacks.")  # fmt: skip
 @click.option("--suite", metavar="NAME", callback=_suite,
               help="Pin packages of this Debian release (such as trixie), from the mirrors that apt uses.")  # fmt: skip
 @click.option("--allow-unsigned", is_flag=True,
               help="Accept unsigned packages from archives that apt trusts, and mark them in the lock.")  # fmt: skip
-@click.option(
-    "--lock", "place", type=PATH, help="Use this lock instead of ./kernix.lock or ~/.config/kernix/kernix.lock."
-)
+@evaluation
 @click.pass_obj
 def command(
     session: Session,
@@ -63,18 +66,17 @@ def command(
     sets: tuple[str, ...],
     update: bool,
     added: tuple[str, ...],
+    wanted: tuple[str, ...],
     suite: str | None,
     allow_unsigned: bool,
-    place: Path | None,
+    options: Options,
 ) -> None:
     """Show the lock, create it if it does not exist, or change it and print the changes.
 
     The lock pins every package that builds use, by SHA-256. It never changes by itself.
     """
-    if sets and not update:
-        message = f"`{sets[0]}` is given without `--update`"
-        raise UsageError(message, f"`kernix lock --update {' '.join(sets)}` pins what apt offers now")
-    where = find_lock(place, Path.cwd(), lambda: session.config_home)
+    _check(options, sets if not update else (), wanted)
+    where = find_lock(options.lock, Path.cwd(), lambda: session.config_home)
     choice = ArchiveChoice(suite=suite, allow_unsigned=allow_unsigned)
     for name in added:
         package_set(name)
@@ -83,7 +85,7 @@ def command(
     else:
         lock = make(session, where, choice)
         choice = attrs.evolve(choice, suite=None)  # from now on the lock has the release, by its codename
-    if not update and not added:
+    if not update and not added and not wanted:
         if choice.suite not in {None, lock.suite}:
             message = f"the lock {where} is for {lock.suite or 'an unnamed release'}"
             raise UsageError(message, f"`kernix lock --update --suite {suite}` moves the whole lock to that release")
@@ -93,12 +95,43 @@ def command(
         lock.set(name)  # a set that the lock lacks is added with --add, not updated
     every = update and not sets
     names = None if every and not added else list(dict.fromkeys([*(lock.sets if every else sets), *added]))
-    old, new = change(session, where, names, choice)
+    old, new = change(session, where, names, choice) if names != [] else (lock, lock)
+    if wanted:
+        new = _add_needed(session, options, wanted, where, choice) or new
     found = changes(old, new)
     for line in rows(changed_lines(found)):
         click.echo(line)
     if not found:
         print_message("nothing changed" if old.sets == new.sets else "no packages changed, only the sets they are in")
+
+
+def _check(options: Options, sets: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse words that mean nothing without others."""
+    if sets:
+        message = f"`{sets[0]}` is given without `--update`"
+        raise UsageError(message, f"`kernix lock --update {' '.join(sets)}` pins what apt offers now")
+    if options.file is not None and not wanted:
+        message = f"`-f {options.file}` is given without `--for`"
+        raise UsageError(message, f"`kernix lock -f {options.file} --for ATTR` adds the sets that ATTR needs")
+
+
+def _add_needed(
+    session: Session, options: Options, wanted: Sequence[str], where: Path, choice: ArchiveChoice
+) -> Lock | None:
+    """Add what the definitions of *wanted* need to the lock at *where*, and return it; None if it has all of it.
+
+    An evaluation ends at the first set that is missing, so there is one for each.
+    """
+    lock = None
+    while True:
+        try:
+            targets(session, options, wanted)
+        except MissingSet as error:
+            if lock is not None and error.name in lock.sets:
+                raise
+            _, lock = change(session, where, [error.name], choice)
+        else:
+            return lock
 
 
 def _show(where: Path, lock: Lock) -> None:

@@ -111,6 +111,50 @@ def test_a_set_is_added(kernix: CommandLine) -> None:
     assert (["+  linux-source-6.12  1.0-1"], fake_lock(["busybox"]).set("busybox")) == (ran.lines, lock.set("busybox"))
 
 
+NEEDY = """
+from derivations.context import current
+from derivations.debian.rootfs import root_file_system
+
+first = root_file_system("busybox", current().lock())
+second = root_file_system("e2fsck", current().lock())
+third = root_file_system("nonesuch", current().lock())
+"""
+
+
+@needs_apt
+@pytest.mark.usefixtures("archive")
+def test_what_an_attribute_needs_is_added(kernix: CommandLine) -> None:
+    """`--for` adds every set that evaluating the attribute asks for, one after the other, and prints them at once."""
+    kernix.write("kernix.lock", dumps(fake_lock(["qemu"])))
+    kernix.write("needy.py", NEEDY.partition("third")[0])
+    ran = kernix("lock", "-f", "needy.py", "--for", "second")
+    assert (0, {"qemu", "busybox", "e2fsck"}) == (ran.code, {*parse((kernix.work / "kernix.lock").read_text()).sets})
+    assert any("busybox-static" in it for it in ran.lines)
+    assert any("e2fsck" in it for it in ran.lines)
+    again = kernix("lock", "-f", "needy.py", "--for", "second")
+    assert ([], "nothing changed\n") == (again.lines, again.err)
+
+
+@needs_apt
+@pytest.mark.usefixtures("archive")
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        pytest.param(["--for", "first"], "'nonesuch'", "", id="no-such-set"),
+        pytest.param(["--for", "fourth"], "", "", id="no-such-attribute"),
+        pytest.param([], "`-f needy.py` is given without `--for`", "--for ATTR", id="no-attribute"),
+    ],
+)
+def test_what_cannot_be_added(kernix: CommandLine, words: list[str], error: str, hint: str) -> None:
+    """A set or an attribute that does not exist, or a file without an attribute, is one sentence."""
+    kernix.write("kernix.lock", dumps(fake_lock(["busybox", "e2fsck"])))
+    kernix.write("needy.py", NEEDY)
+    ran = kernix("lock", "-f", "needy.py", *words)
+    assert 0 != ran.code
+    assert error in ran.err
+    assert hint in ran.err
+
+
 def test_changes_by_other_processes_are_not_lost(kernix: CommandLine) -> None:
     """A change waits for another one of the same lock, and begins with what that wrote."""
     kernix.write("kernix.lock", dumps(fake_lock(["busybox"])))
