@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _NEEDS_ROOT = "needs root"
 
+_LONGEST = ("test_real_rebuild", "test_real_clang", "test_real_run", "test_real_reproducible", "test_real_systems")
+"""The files that take longest, so that no worker begins one of them at the end, and then works alone."""
+
 # Variables of the environment that affect where programs store files and what they print. Tests that need one set it.
 _PERSONAL = re.compile(
     r"KERNIX_HOME|XDG_\w+|GNUPGHOME|GIT_(?!SSL)\w+|TMUX\w*|TAR_OPTIONS|MAKEFLAGS|MAKELEVEL|MFLAGS|"
@@ -62,7 +65,8 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests that compile a kernel first, because they take longest."""
-    items.sort(key=lambda item: item.get_closest_marker("kernel") is None)
+    rank = {name: position for position, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: (item.get_closest_marker("kernel") is None, rank.get(item.path.stem, len(rank))))
     if os.geteuid():
         for item in items:
             if item.get_closest_marker("root"):
