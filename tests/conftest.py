@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +23,13 @@ from tests.signing import Key, gnupg_home, make_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _NEEDS_ROOT = "needs root"
 
-_LONGEST = ("test_real_rebuild", "test_real_clang", "test_real_run", "test_real_reproducible", "test_real_systems")
-"""The files that take longest, so that no worker begins one of them at the end, and then works alone."""
+_FIRST, _LAST = ("test_real_rebuild",), ("test_real_reproducible", "test_real_systems", "test_real_clang")
+"""The files that begin first, so that no worker is left alone with them, and those that a slow machine has no time for."""
+
+_BEGAN = "KERNIX_TESTS_BEGAN"
+"""The variable with the time at which the tests began, in seconds since 1970, for the workers."""
 
 # Variables of the environment that affect where programs store files and what they print. Tests that need one set it.
 _PERSONAL = re.compile(
@@ -43,9 +43,15 @@ settings.load_profile("any-machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option to keep a store, and so a compiled kernel, from run to run."""
+    """Add the options to keep a store, and so a compiled kernel, from run to run, and to end in time."""
     parser.addoption(
         "--real-home", metavar="DIRECTORY", help="the home of the tests that build real kernels; fresh by default"
+    )
+    parser.addoption(
+        "--budget",
+        type=float,
+        metavar="MINUTES",
+        help="begin no test that compiles a kernel for itself after this time",
     )
 
 
@@ -57,6 +63,7 @@ def pytest_configure() -> None:
         filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost,127.0.0.1"))
     )
     os.umask(0o022)
+    os.environ.setdefault(_BEGAN, str(time.time()))
     # In the background, this process ignores interrupts, and below nohup hangups; so would all that it starts.
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) == signal.SIG_IGN:
@@ -65,12 +72,20 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests that compile a kernel first, because they take longest."""
-    rank = {name: position for position, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: (item.get_closest_marker("kernel") is None, rank.get(item.path.stem, len(rank))))
+    files = (*_FIRST, "", *_LAST)
+    rank = {name: position for position, name in enumerate(files)}
+    items.sort(key=lambda item: (item.get_closest_marker("kernel") is None, rank.get(item.path.stem, files.index(""))))
     if os.geteuid():
         for item in items:
             if item.get_closest_marker("root"):
                 item.add_marker(pytest.mark.skip(reason=_NEEDS_ROOT))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a long test once the budget is used up."""
+    budget = item.config.getoption("--budget")
+    if budget is not None and item.get_closest_marker("long") and time.time() - float(os.environ[_BEGAN]) > budget * 60:
+        pytest.skip(f"the budget of {budget:g} minutes is used up; without `--budget`, it is run")
 
 
 @pytest.hookimpl(wrapper=True)

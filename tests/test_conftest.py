@@ -37,14 +37,31 @@ def test_it(number): pass
 """
 
 
-@pytest.fixture
-def pytest_says(tmp_path: Path) -> Callable[[str], str]:
-    """Return a function that runs pytest on a text, with tests/conftest.py, and returns its output."""
+LONG = """
+import time
 
-    def run(text: str) -> str:
+import pytest
+
+def test_first(): time.sleep(0.1)
+
+@pytest.mark.long
+def test_long(): pass
+
+def test_short(): pass
+"""
+
+
+@pytest.fixture
+def pytest_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return a function that runs pytest on a text, with tests/conftest.py and further words, and returns its output."""
+    monkeypatch.delenv("KERNIX_TESTS_BEGAN")
+
+    def run(text: str, *words: str) -> str:
         (tmp_path / "test_inner.py").write_text(text)
-        (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = root\n")
-        command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", str(tmp_path)]
+        (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  root\n  long\n")
+        command = [
+            sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-rs", *words, str(tmp_path),
+        ]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
@@ -60,13 +77,13 @@ def pytest_says(tmp_path: Path) -> Callable[[str], str]:
         pytest.param("stdin=None", id="not-captured"),
     ],
 )
-def test_output_of_a_failed_command(pytest_says: Callable[[str], str], how: str) -> None:
+def test_output_of_a_failed_command(pytest_says: Callable[..., str], how: str) -> None:
     """The output of a command is in the report of the failure, for any reason and in any phase."""
     program = "import sys; sys.stderr.write('because ' + 'of' + ' this'); sys.exit(3)"
     assert "because of this" in pytest_says(FAILS.format(program=program, how=how))
 
 
-def test_tests_for_root(pytest_says: Callable[[str], str]) -> None:
+def test_tests_for_root(pytest_says: Callable[..., str]) -> None:
     """Tests that need root run as root, and are listed and counted for other users."""
     output = pytest_says(NEEDS_ROOT)
     if os.geteuid() == 0:
@@ -74,3 +91,18 @@ def test_tests_for_root(pytest_says: Callable[[str], str]) -> None:
     else:
         assert "2 tests need root and were skipped" in output
         assert [f"test_inner.py::test_it[{it}]" in output for it in (1, 2)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        pytest.param([], "3 passed", id="no-budget"),
+        pytest.param(["--budget", "1"], "3 passed", id="enough"),
+        pytest.param(["--budget", "0.001"], "2 passed, 1 skipped", id="too-little"),
+    ],
+)
+def test_a_budget(pytest_says: Callable[..., str], words: list[str], outcome: str) -> None:
+    """Only long tests are skipped, only once the budget is used up, and the reason says so."""
+    output = pytest_says(LONG, *words)
+    assert outcome in output
+    assert ("the budget of 0.001 minutes is used up" in output) is ("skipped" in outcome)

@@ -54,6 +54,7 @@ def test_kconfig_knows_who_compiles(real: Kernix, clang: str) -> None:
     assert {"CONFIG_CC_IS_CLANG=y", "CONFIG_ARM64=y"} <= set(arm)
 
 
+@pytest.mark.long
 def test_it_boots(real: Kernix, clang: str) -> None:
     """The small kernel, compiled by Clang, boots, and its version names Clang."""
     test = path_of(real.run("build", "-f", clang, "mine", "mine.tests.boot", "--no-link").stdout)
@@ -61,6 +62,7 @@ def test_it_boots(real: Kernix, clang: str) -> None:
     assert re.search(r"Linux version .*clang version", (test / "console.log").read_text())
 
 
+@pytest.mark.long
 def test_its_modules_are_compiled_by_clang(real: Kernix, clang: str) -> None:
     """An external module for it is compiled by the same compiler."""
     module = path_of(real.run("build", "-f", clang, "hello", "--no-link").stdout)

@@ -110,6 +110,7 @@ def test_all_changes_at_once(rebuilds: Rebuilds, clean: Built, layered: bool) ->
 
 
 @pytest.mark.parametrize("rule", NEEDED)
+@pytest.mark.long
 def test_each_rule_is_needed(rebuilds: Rebuilds, clean: Built, rule: str) -> None:
     """Without one of the rules the kernel is a wrong one."""
     rules = [it for it in RULES if it is not NEEDED[rule]]
@@ -142,6 +143,7 @@ def options_direct(rebuilds: Rebuilds) -> Built:
 @pytest.mark.parametrize(
     "rules", [RULES, [it for it in RULES if it is not stale.readers_of_options]], ids=["with", "without"]
 )
+@pytest.mark.long
 def test_an_object_that_was_not_needed_for_a_while(
     rebuilds: Rebuilds, option_first: Shelf, options_direct: Built, rules: Sequence[Rule]
 ) -> None:
@@ -155,6 +157,7 @@ def test_an_object_that_was_not_needed_for_a_while(
     assert bool(chain.differing(options_direct)) is (rules is not RULES)
 
 
+@pytest.mark.long
 def test_objects_of_other_trees(rebuilds: Rebuilds) -> None:
     """What one kernel compiled of a patch, and another one of options, is compiled again for neither."""
     patch, shelf = kinds.before() + "".join(map(_patch_of, THREE)), rebuilds.shelf("first")

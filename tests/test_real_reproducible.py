@@ -68,6 +68,7 @@ def test_steady(kernix: Kernix) -> None:
     assert "steady came out the same in 4 rounds\n" in done.stderr
 
 
+@pytest.mark.long
 def test_kernel(kernix: Kernix) -> None:
     """`linux_micro` is the same, byte for byte, when it is built again under other conditions; that is remembered."""
     done = kernix.run("build", "--lock", LOCK, "--no-link", "--rounds", "1", "linux_micro")

@@ -19,6 +19,7 @@ MACHINE = {"aarch64-linux": "aarch64"}
 
 
 @pytest.mark.parametrize("system", SETS)
+@pytest.mark.long
 def test_it_boots(real: Kernix, system: str) -> None:
     """`linux_micro` boots on the system, and its guest says which machine it is."""
     if missing := set(SETS[system]) - set(real.lock().sets):
