@@ -96,7 +96,7 @@ def lend(lender: Shelf, borrower: Shelf) -> None:
     """Copy the tree of the newest clean build of `linux_micro` from the shelf *lender* to *borrower*, which is made."""
     clean = [it for it in lender.kept() if it.about.name.startswith("linux-micro-") and it.about.compiled > 700]
     tree = max(clean, key=lambda it: it.about.made)
-    borrower.place.mkdir(mode=0o700, parents=True)
+    borrower.place.mkdir(mode=0o700)
     with lender.holding(tree) as is_there:
         assert is_there
         shutil.copytree(tree.place, borrower.trees / tree.id, symlinks=True)

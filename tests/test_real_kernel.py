@@ -37,7 +37,7 @@ def kernix(request: pytest.FixtureRequest, real: Kernix, tmp_path_factory: pytes
     kernix.lock()
     if not (kernix.home / "kernix").exists():
         real.run("build", "linux_micro", "--no-link")
-        kernix.run("gc")  # makes the store
+        kernix.run("instantiate", "linux_micro")  # makes the store
         lend(Shelf(real.home / "kernix/kept"), Shelf(kernix.home / "kernix/kept"))
     return kernix
 
