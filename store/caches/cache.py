@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from store.caches.documents import MAX_DOCUMENT
-from store.caches.errors import CacheDamaged, CacheUnreachable, NotACache, NotInCache
+from store.caches.errors import CacheDamaged, CacheUnreachable, NoCacheYet, NotACache, NotInCache
 from store.caches.info import Info
 from store.caches.paths import HEADER, info_path, result_path
 from store.caches.result import Result, fits_a_cache
@@ -58,7 +58,7 @@ class Cache:
 
         Raises:
             CacheUnreachable: it does not answer, now or earlier in this run.
-            NotACache: there is none, or one of another version.
+            NotACache: there is none yet (`NoCacheYet`), or one of another version.
         """
         with self._lock:
             if self._failure is not None:
@@ -68,7 +68,7 @@ class Cache:
             try:
                 check_header(self.url, read_small(self.transport, HEADER, _MAX_HEADER))
             except NotInCache:
-                self._failure = NotACache(self.url, f"it has no {HEADER} file")
+                self._failure = NoCacheYet(self.url)
             except CacheDamaged as error:
                 self._failure = NotACache(self.url, error.reason)
             except (CacheUnreachable, NotACache) as error:
