@@ -19,6 +19,7 @@ from derivations.realise.caches.places import is_local, open_transport
 from derivations.suggest import suggestion
 from kernix import places
 from kernix.keys import keyring
+from kernix.output.messages import print_message
 from store.caches.cache import Cache
 from store.errors import Error, UsageError, reason_of
 from store.osutil.durable import write_whole
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 
 VERSION = 1
+
+_ADDED = "`kernix cache add NAME URL` adds one"
 
 _NAME = re.compile(r"[0-9a-zA-Z][0-9a-zA-Z._-]{0,63}", re.ASCII)
 
@@ -143,10 +146,28 @@ def find(session: Session, text: str) -> Entry:
             return it
     if ":" in text:
         return Entry(without_credentials(text), text)
-    meant = suggestion(text, [it.name for it in known])
-    advice = meant or ("`kernix cache list` lists them" if known else "`kernix cache add NAME URL` adds one")
-    message = f"there is no cache {text[:80]!r}"
-    raise NoSuchCache(message, advice)
+    raise no_such_cache(session, text)
+
+
+def no_such_cache(session: Session, text: str) -> NoSuchCache:
+    """Return the error that no cache of the list is called *text*."""
+    names = [it.name for it in entries(session)]
+    listed = f"the list has {', '.join(f'`{name}`' for name in names)}"
+    advice = (suggestion(text, names) or listed) if names else _ADDED
+    return NoSuchCache(f"there is no cache {text[:80]!r}", advice)
+
+
+def chosen(session: Session, text: str | None) -> Entry:
+    """Return the cache that *text* names, as `find`; without *text* the first of the list, and say which that is.
+
+    Raises:
+        NoSuchCache: there is none.
+    """
+    if text is not None:
+        return find(session, text)
+    entry = only(session)
+    print_message(f"the first cache of the list is {entry.name}: {without_credentials(entry.url)}")
+    return entry
 
 
 def only(session: Session) -> Entry:
@@ -158,7 +179,7 @@ def only(session: Session) -> Entry:
     known = entries(session)
     if not known:
         message = "no cache is known"
-        raise NoSuchCache(message, "`kernix cache add NAME URL` adds one")
+        raise NoSuchCache(message, _ADDED)
     return known[0]
 
 

@@ -72,7 +72,7 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool, cach
     if offers:
         amount = size(sum(it.size for it in offers.values()))
         click.echo(f"{number(len(offers), 'result')} would be fetched from caches (at most {amount}):")
-        _list([(it.derivation.name, offer.cache, size(offer.size)) for it, offer in offers.items()])
+        _list([(it.path.name, it.cache, size(it.size)) for it in offers.values()])
     certain = [it.derivation for it in by_fate[Fate.BUILT]]
     _fetched([it for it in certain if is_fetch(it)])
     if built := [it for it in certain if not is_fetch(it)]:

@@ -34,6 +34,7 @@ GROUPS = {
     },
     "Sharing": {
         "cache": "Share results through caches",
+        "challenge": "Compare results of caches and this machine",
         "export": "Copy objects to Nix",
         "key": "Make keys that sign, choose whose are trusted",
         "provenance": "Report what something was built from",

@@ -28,6 +28,7 @@ NOT_RUN = {
     "build.md: kernix log --follow linux_micro.tests.boot": "follows a compilation that takes minutes",
     "export.md: kernix push linux_debian_cloud --to oci://127.0.0.1:5000/kernels/cloud:6.1": "needs a registry, and Debian's kernel",
     "export.md: kernix pull oci://127.0.0.1:5000/kernels/cloud:6.1": "needs a registry, and Debian's kernel",
+    "cache.md: kernix challenge -f stamp.py stamp": "compares with what other machines have built",
     "develop.md: .venv/bin/python -m tests.removals.write 4.*.conf 5.*.conf linux-source-5.10 linux-source-6.1 linux-source-6.12 "
     "linux-source-7.2 linux-source-7.3": "needs five unpacked kernels, from several releases of Debian",
     "build.md: kernix build linux_6_18 --dry-run": "what remains to be built depends on the store",

@@ -33,6 +33,11 @@ def report(name: str, round_: Round, place: Callable[[StorePath], object]) -> It
     for it in round_.outputs:
         if it.equal:
             yield f"{it.output}: equal"
+    yield from compared_lines(differing, place)
+
+
+def compared_lines(differing: Sequence[Compared], place: Callable[[StorePath], object]) -> Iterator[str]:
+    """Yield the lines about outputs that differ, and the known causes; none if there are none."""
     for it in differing:
         yield f"{it.output}: {number(it.total, 'file')} {'differs' if it.total == 1 else 'differ'}"
         yield f"  here   {place(it.result)}"
@@ -42,7 +47,8 @@ def report(name: str, round_: Round, place: Callable[[StorePath], object]) -> It
             yield from (f"  {line}" for line in _difference(difference))
         if it.total > SHOWN:
             yield f"  and {number(it.total - SHOWN, 'other file')}"
-    yield from _causes(differing)
+    if differing:
+        yield from _causes(differing)
 
 
 def _difference(difference: Difference) -> Iterator[str]:
@@ -102,11 +108,12 @@ def facts(name: str, round_: Round, place: Callable[[StorePath], object]) -> dic
         "conditions": str(round_.conditions),
         "equal": round_.equal,
         "seconds": round(round_.seconds, 1),
-        "outputs": {it.output: _facts_of(it, place) for it in round_.outputs},
+        "outputs": {it.output: compared_facts(it, place) for it in round_.outputs},
     }
 
 
-def _facts_of(it: Compared, place: Callable[[StorePath], object]) -> dict[str, Any]:
+def compared_facts(it: Compared, place: Callable[[StorePath], object]) -> dict[str, Any]:
+    """Return what is known about an output as values for JSON."""
     found: dict[str, Any] = {"equal": it.equal, "result": str(place(it.result))}
     if it.other is None:
         return found

@@ -151,7 +151,7 @@ _SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     Waiting: lambda it: f"waiting for another process to build {it.derivation.name}",
     Finished: lambda it: f"{done(it.derivation)} {it.derivation.name} in {duration(it.seconds)}",
     Compiled: lambda it: outcome(it.derivation.name, it.reuse),
-    Substituted: lambda it: f"fetched {it.derivation.name} from the cache {it.cache}",
+    Substituted: lambda it: f"fetched {', '.join(path.name for path in it.outputs.values())} from the cache {it.cache}",
     Reused: lambda it: f"reused {it.derivation.name}: same inputs as an earlier build",
     Failed: lambda it: f"{it.derivation.name} failed",
     Skipped: lambda it: f"skipped {it.derivation.name}: it needs {it.cause.name}",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from store.caches.documents import MAX_DOCUMENT
-from store.caches.errors import CacheDamaged, CacheUnreachable, NotACache, NotInCache
+from store.caches.errors import CacheDamaged, CacheUnreachable, NoCacheYet, NotACache, NotInCache
 from store.caches.info import Info
 from store.caches.paths import HEADER, info_path, result_path
 from store.caches.result import Result, fits_a_cache
@@ -58,7 +58,7 @@ class Cache:
 
         Raises:
             CacheUnreachable: it does not answer, now or earlier in this run.
-            NotACache: there is none, or one of another version.
+            NotACache: there is none yet (`NoCacheYet`), or one of another version.
         """
         with self._lock:
             if self._failure is not None:
@@ -68,7 +68,7 @@ class Cache:
             try:
                 check_header(self.url, read_small(self.transport, HEADER, _MAX_HEADER))
             except NotInCache:
-                self._failure = NotACache(self.url, f"it has no {HEADER} file")
+                self._failure = NoCacheYet(self.url)
             except CacheDamaged as error:
                 self._failure = NotACache(self.url, error.reason)
             except (CacheUnreachable, NotACache) as error:
@@ -88,7 +88,7 @@ class Cache:
             Untrusted: it is not signed by a key that is trusted for objects.
             CacheError: it cannot be read, or is not an info.
         """
-        found: Info | None = self._read(info_path(path), lambda data: Info.decode(data, path))
+        found = self.stated_info(path)
         if found is not None:
             subject = f"{path} in {self.url}"
             self.trust.check(found.message, found.signatures, Purpose.OBJECTS, subject=subject)
@@ -101,12 +101,30 @@ class Cache:
             Untrusted: it is not signed by a key that is trusted for results.
             CacheError: it cannot be read, or is not a result.
         """
-        if not fits_a_cache(output):
-            return None
-        found: Result | None = self._read(result_path(key, output), lambda data: Result.decode(data, key, output))
+        found = self.stated_result(key, output)
         if found is not None:
             subject = f"the result {found.path} in {self.url}"
             self.trust.check(found.message, found.signatures, Purpose.RESULTS, subject=subject)
+        return found
+
+    def stated_info(self, path: StorePath) -> Info | None:
+        """Return its info of the object *path*, whoever signed it: not to be believed.
+
+        Raises:
+            CacheError: it cannot be read, or is not an info.
+        """
+        found: Info | None = self._read(info_path(path), lambda data: Info.decode(data, path))
+        return found
+
+    def stated_result(self, key: bytes, output: str) -> Result | None:
+        """Return its result *output* of *key*, whoever signed it: not to be believed.
+
+        Raises:
+            CacheError: it cannot be read, or is not a result.
+        """
+        if not fits_a_cache(output):
+            return None
+        found: Result | None = self._read(result_path(key, output), lambda data: Result.decode(data, key, output))
         return found
 
     def forget(self, path: str) -> None:

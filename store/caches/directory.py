@@ -54,7 +54,7 @@ class DirectoryTransport:
         """Write *data* to *path*, durably, as `Transport.put`."""
         place = self.directory / path
         temporary = place.parent / f"{_TEMPORARY}{os.urandom(8).hex()}"
-        with self._reported(path):
+        with self._writing(path):
             place.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with temporary.open("xb") as file:
@@ -110,6 +110,13 @@ class DirectoryTransport:
             raise NotInCache(self.url, path) from None
         except OSError as error:
             raise CacheUnreachable(self.url, f"{path}: {reason_of(error)}") from None
+
+    @contextlib.contextmanager
+    def _writing(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CacheUnreachable(self.url, f"{path} cannot be written: {reason_of(error)}") from None
 
     def _chunks(self, path: str, file: BinaryIO, left: int | None) -> Iterator[bytes]:
         while left is None or left > 0:

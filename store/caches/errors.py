@@ -57,3 +57,12 @@ class NotACache(CacheError):
 
     def __str__(self) -> str:
         return f"{self.url} is not a cache that this kernix can use: {self.reason}"
+
+
+class NoCacheYet(NotACache):
+    """There is nothing at a URL: neither a cache nor something else."""
+
+    reason: str = "it does not exist yet"
+
+    def __str__(self) -> str:
+        return f"there is no cache at {self.url} yet; the first `kernix push` creates it"

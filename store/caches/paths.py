@@ -28,6 +28,9 @@ BLOBS = "blobs"
 NAMES = "names"
 ROOTS = "roots"
 
+TAR_SUFFIX = ".tar"
+"""How the URL of a cache in a tar file ends (`store.caches.tar_file`)."""
+
 
 def info_path(path: StorePath) -> str:
     """Return where the info of the object *path* is."""

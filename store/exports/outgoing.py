@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Protocol, Self
 
 import attrs
 
+from store.caches.zstd import LEVEL
 from store.exports.errors import reported
 
 
@@ -32,8 +33,6 @@ COMPRESSIONS = {"zstd": ".zst", "xz": ".xz", "none": ""}
 PARTIAL = ".partial-"
 """How the names of unfinished files begin."""
 
-_LEVEL = 9  # zstd's: a kernel's archive takes 3 s and 31.8 MB (docs/performance.md has the machine)
-
 
 class _Compressor(Protocol):
     def compress(self, data: bytes | memoryview, /) -> bytes: ...
@@ -50,7 +49,7 @@ class _Uncompressed:
 
 
 def _zstd() -> _Compressor:
-    return zstd.ZstdCompressor(level=_LEVEL)
+    return zstd.ZstdCompressor(level=LEVEL)
 
 
 _MAKE: dict[str, Callable[[], _Compressor]] = {"zstd": _zstd, "xz": lzma.LZMACompressor, "none": _Uncompressed}

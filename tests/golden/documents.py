@@ -1,6 +1,7 @@
 """The golden files: what certain definitions evaluate to, byte for byte.
 
-A changed golden file is a changed store path: everybody builds that again. `python -m
+A changed golden file is a changed store path: everybody builds that again; a changed `provenance.json` is another format
+of statements, which have been signed. `python -m
 tests.golden.write`, run in the project's directory, writes them again; the diff shows what the change costs.
 """
 
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING
 from derivations import drv
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.kconfig.language.text import write
+from derivations.provenance.statement import statement
 from kernels import kernel_set
 from store.gc.retention import Retention
+from store.path import StorePath
 from tests.fakes import fake_lock, path_of
 
 
@@ -87,11 +90,19 @@ def _lines(value: object) -> bytes:
     return json.dumps(value, indent=2, sort_keys=True).encode() + b"\n"
 
 
+def _provenance() -> bytes:
+    derivation = example()
+    inputs = {it: content(2) for it in derivation.inputs}
+    path = StorePath.make(content(1), derivation.name)
+    return statement(derivation.out, path, content(1), inputs, version="1", builder="team-1")
+
+
 DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "example.drv": _drv,
     "example.json": _keys,
     "kernels.json": _kernels,
     "linux_micro.config": _micro,
+    "provenance.json": _provenance,
 }
 """How each golden file is made."""
 

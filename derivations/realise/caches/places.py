@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from store.caches.directory import DirectoryTransport
+from store.caches.paths import TAR_SUFFIX
 from store.signing.keyring import InvalidCacheURL
 
 
@@ -47,6 +48,10 @@ def _directory(url: str) -> Transport:
         raise InvalidCacheURL(url, f"it names the machine {parts.netloc!r}; a directory has three slashes")
     if not path.startswith("/") or "\0" in path:
         raise InvalidCacheURL(url, "its path is not absolute")
+    if path.endswith(TAR_SUFFIX):
+        from store.caches.tar_file import TarTransport  # noqa: PLC0415 -- start-up: tarfile
+
+        return TarTransport(Path(path))
     return DirectoryTransport(Path(path))
 
 

@@ -145,7 +145,7 @@ def again(
             seconds = time.monotonic() - started
             found = {output.name: path for output, path in results.items()}
             usual = attrs.evolve(USUAL, processors=settings.builder_cores)
-            background = Background(under=(usual, conditions), options=_options(store, found))
+            background = Background(under=(usual, conditions), options=options_of(store, found))
             compared = _compare(store, derivation, found, built, background)
             action = derivation.action_key(lambda output: realised[output].digest)
             store.judge(_verdicts(derivation, action, compared, built, conditions))
@@ -210,7 +210,7 @@ def _compare(
     return tuple(found)
 
 
-def _options(store: Store, results: Mapping[str, StorePath]) -> frozenset[str]:
+def options_of(store: Store, results: Mapping[str, StorePath]) -> frozenset[str]:
     """Return the options of a kernel among *results*, none if there is no kernel."""
     for path in results.values():
         with contextlib.suppress(OSError):

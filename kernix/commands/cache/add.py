@@ -9,7 +9,7 @@ import click
 from kernix import cache_list
 from kernix.cache_list import Entry
 from kernix.output.messages import print_message, warn
-from store.caches.errors import CacheError, NotACache
+from store.caches.errors import CacheError, NoCacheYet
 from store.errors import UsageError
 
 
@@ -37,8 +37,8 @@ def command(session: Session, /, *, name: str, url: str, first: bool) -> None:
     print_message(f"added {name}: {cache.url}")
     try:
         cache.open()
-    except NotACache as error:
-        warn(f"{error}; the first `kernix push` makes one of an empty directory")
+    except NoCacheYet as error:
+        print_message(str(error))
     except CacheError as error:
         warn(f"{error}")
     if not (cache.trust.objects or cache.trust.results):

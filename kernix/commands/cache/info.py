@@ -15,7 +15,7 @@ from kernix.output.table import rows
 from store.caches.check import size_of
 from store.caches.errors import NotInCache
 from store.caches.paths import info_path
-from store.path import StorePath
+from store.path import InvalidStorePath, StorePath
 
 
 if TYPE_CHECKING:
@@ -24,13 +24,18 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @click.argument("path", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_obj
-def command(session: Session, /, *, name: str, path: str | None, as_json: bool) -> None:
-    """Show how much is in the cache NAME, which may be a URL; or what it says about the store path PATH."""
-    cache = cache_list.find(session, name).opened(session)
+def command(session: Session, /, *, name: str | None, path: str | None, as_json: bool) -> None:
+    """Show how much is in the cache NAME, which may be a URL; or what it says about the store path PATH.
+
+    Without NAME, it is the first cache of the list.
+    """
+    if path is None and name is not None and _is_store_path(name):
+        name, path = None, name
+    cache = cache_list.chosen(session, name).opened(session)
     if path is None:
         count, total = size_of(cache)
         if as_json:
@@ -38,7 +43,7 @@ def command(session: Session, /, *, name: str, path: str | None, as_json: bool) 
         else:
             click.echo(one_line(f"{cache.url}: {number(count, 'object')}, {size(total)}"))
         return
-    wanted = StorePath.parse(path.rstrip("/").rpartition("/")[2])
+    wanted = _store_path(path)
     info = cache.info(wanted)
     if info is None:
         raise NotInCache(cache.url, info_path(wanted))
@@ -47,6 +52,21 @@ def command(session: Session, /, *, name: str, path: str | None, as_json: bool) 
         return
     for line in rows(_facts(info)):
         click.echo(one_line(line))
+
+
+def _store_path(text: str) -> StorePath:
+    return StorePath.parse(text.rstrip("/").rpartition("/")[2])
+
+
+def _is_store_path(text: str) -> bool:
+    """Return whether *text* is a store path rather than the name of a cache or its URL."""
+    if ":" in text:
+        return False
+    try:
+        _store_path(text)
+    except InvalidStorePath:
+        return False
+    return True
 
 
 def _facts(info: Info) -> list[tuple[Any, ...]]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix import cache_list
-from kernix.cache_list import NoSuchCache
 from kernix.output.messages import print_message
 
 
@@ -23,7 +22,6 @@ def command(session: Session, /, *, name: str) -> None:
     entry = cache_list.find(session, name)
     known = cache_list.entries(session)
     if entry not in known:
-        message = f"there is no cache {name[:80]!r}"
-        raise NoSuchCache(message, "`kernix cache list` lists them")
+        raise cache_list.no_such_cache(session, name)
     cache_list.write(session, [it for it in known if it != entry])
     print_message(f"removed {entry.name}")

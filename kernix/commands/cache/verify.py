@@ -37,13 +37,16 @@ class CacheFaulty(Error):
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--repair", is_flag=True, help="Remove what is faulty, and push again what is in the store.")
 @click.option("--key", metavar="KEY", help="The key that signs what is pushed again.")
 @click.pass_obj
-def command(session: Session, /, *, name: str, repair: bool, key: str | None) -> None:
-    """Read the whole cache NAME, and report what is damaged, missing, or not signed by a trusted key."""
-    cache = cache_list.find(session, name).opened(session)
+def command(session: Session, /, *, name: str | None, repair: bool, key: str | None) -> None:
+    """Read the whole cache NAME, and report what is damaged, missing, or not signed by a trusted key.
+
+    Without NAME, it is the first cache of the list.
+    """
+    cache = cache_list.chosen(session, name).opened(session)
     faults = verify_cache(cache)
     for fault in faults:
         click.echo(one_line(f"{fault.file}: {fault.reason}"))

@@ -9,6 +9,7 @@ from kernix.lazy_group import LazyGroup
 
 VERBS = {
     "nix": "Write a binary cache that Nix reads",
+    "tar": "Write a file that `kernix pull` reads",
 }
 
 

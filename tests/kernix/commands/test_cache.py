@@ -137,6 +137,67 @@ def test_a_damaged_cache_is_repaired(shared: CommandLine, tmp_path: Path) -> Non
     assert shared("cache", "verify", "team").code == 0
 
 
+def test_outputs_of_one_derivation_are_told_apart(
+    kernix: CommandLine, url: str, scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is fetched, and what would be, is called by the names of the objects, which name the output."""
+    kernix("key", "generate", "me-1")
+    kernix("key", "trust", "me-1")
+    kernix("cache", "add", "team", url)
+    assert kernix("build", "-f", scripts, "two", "two.dev", "--no-link").code == 0
+    assert kernix("push", "-f", scripts, "two", "two.dev").code == 0
+    forget(kernix, monkeypatch)
+    planned = [it.split()[0] for it in kernix("build", "-f", scripts, "two", "two.dev", "--dry-run").lines[1:]]
+    assert sorted(planned) == ["two", "two-dev"]
+    told = kernix("build", "-f", scripts, "two", "two.dev", "--no-link").err
+    assert "fetched two from the cache team" in told
+    assert "fetched two-dev from the cache team" in told
+
+
+def test_a_cache_that_does_not_exist_yet_is_no_fault(kernix: CommandLine, url: str) -> None:
+    """Adding it is not a warning, and reading it names the command that creates it."""
+    ran = kernix("cache", "add", "team", url)
+    assert f"there is no cache at {url} yet; the first `kernix push` creates it" in ran.err
+    assert "not a cache that this kernix can use" not in ran.err
+    ran = kernix("cache", "info", "team")
+    assert (ran.code, f"there is no cache at {url} yet" in ran.err) == (1, True)
+
+
+def test_a_place_that_cannot_be_written_is_named_with_the_reason(shared: CommandLine, file: Path) -> None:
+    """A push to a directory that cannot be created says that, not that the cache lacks a file."""
+    ran = shared("push", "-f", file, "joined", "--to", "file:///proc/x")
+    assert ran.code == 1
+    assert "file:///proc/x cannot be used: kernix-cache cannot be written: no such file or directory" in ran.err
+
+
+@pytest.mark.parametrize("words", [["info"], ["verify"], ["gc"]])
+def test_without_a_name_it_is_the_first_cache(shared: CommandLine, words: list[str]) -> None:
+    """Verbs about one cache take the first of the list, and say which that is."""
+    shared("cache", "add", "later", "file:///nonexistent")
+    ran = shared("cache", *words)
+    assert (ran.code, "the first cache of the list is team" in ran.err) == (0, True)
+    shared("cache", "remove", "team")
+    shared("cache", "remove", "later")
+    ran = shared("cache", *words)
+    assert (ran.code, "no cache is known" in ran.err) == (2, True)
+
+
+def test_info_about_an_object_in_the_first_cache(shared: CommandLine, file: Path) -> None:
+    """A store path alone is not taken for the name of a cache."""
+    path = shared("build", "-f", file, "joined", "--no-link").lines[0]
+    ran = shared("cache", "info", path, "--json")
+    assert path.endswith(ran.json["path"])
+
+
+@pytest.mark.parametrize(("name", "hint"), [("taem", "did you mean `team`?"), ("elsewhere", "the list has `team`")])
+@pytest.mark.parametrize("verb", ["info", "verify", "gc", "remove"])
+def test_a_wrong_name_has_a_hint(kernix: CommandLine, url: str, verb: str, name: str, hint: str) -> None:
+    """The name that was meant, or else those there are."""
+    kernix("cache", "add", "team", url)
+    ran = kernix("cache", verb, name)
+    assert (ran.code, f"hint: {hint}" in ran.err) == (2, True)
+
+
 def test_the_list_is_kept_in_order(kernix: CommandLine, url: str) -> None:
     """Caches are asked in the order in which they were added, but `--first` comes first; credentials are not shown."""
     kernix("cache", "add", "one", url)
