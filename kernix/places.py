@@ -27,6 +27,7 @@ SETTINGS = "config.toml"
 LOCK = "kernix.lock"
 PINS = "kernels.json"
 CACHES = "caches.json"
+TOKENS = "tokens.json"
 OVERLAYS = "overlays"
 
 

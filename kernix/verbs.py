@@ -40,6 +40,7 @@ GROUPS = {
         "provenance": "Report what something was built from",
         "pull": "Fetch objects from caches",
         "push": "Write objects to a cache",
+        "serve": "Serve a cache over HTTP",
     },
     "Store": {
         "add": "Add a file or directory to the store",

@@ -26,6 +26,8 @@ NOT_RUN = {
     "README.md: make demo": "makes an environment with pip and compiles a kernel; .ci/run does it on unprepared machines",
     "boot.md: kernix boot linux_micro (2)": "prints this only where KVM hangs",
     "build.md: kernix log --follow linux_micro.tests.boot": "follows a compilation that takes minutes",
+    "serve.md: kernix cache token ci --write": "prints a random token",
+    "serve.md: kernix serve --cache /srv/kernix": "runs until it is stopped",
     "export.md: kernix push linux_debian_cloud --to oci://127.0.0.1:5000/kernels/cloud:6.1": "needs a registry, and Debian's kernel",
     "export.md: kernix pull oci://127.0.0.1:5000/kernels/cloud:6.1": "needs a registry, and Debian's kernel",
     "cache.md: kernix challenge -f stamp.py stamp": "compares with what other machines have built",

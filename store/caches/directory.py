@@ -52,17 +52,27 @@ class DirectoryTransport:
 
     def put(self, path: str, data: bytes | Path) -> None:
         """Write *data* to *path*, durably, as `Transport.put`."""
+        with self.replacing(path) as file:
+            if isinstance(data, bytes):
+                file.write(data)
+            else:
+                with data.open("rb") as source:
+                    shutil.copyfileobj(source, file, _CHUNK)
+
+    @contextlib.contextmanager
+    def replacing(self, path: str) -> Iterator[BinaryIO]:
+        """Give a file to write, which becomes *path*, durably, when the block ends; an exception in it leaves *path* as it was.
+
+        Raises:
+            CacheUnreachable: it cannot be written.
+        """
         place = self.directory / path
         temporary = place.parent / f"{_TEMPORARY}{os.urandom(8).hex()}"
         with self._writing(path):
             place.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with temporary.open("xb") as file:
-                    if isinstance(data, bytes):
-                        file.write(data)
-                    else:
-                        with data.open("rb") as source:
-                            shutil.copyfileobj(source, file, _CHUNK)
+                    yield file
                     file.flush()
                     reach("cache: sync")
                     os.fsync(file.fileno())

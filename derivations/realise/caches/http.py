@@ -43,7 +43,7 @@ _REDIRECTED = 300  # from here on, nothing was written
 _MULTI_STATUS = 207
 _NO_PARENT = frozenset({409, 500})  # nginx answers 500, others as RFC 4918 says
 _MOST_LISTED = 1 << 28  # bytes of one answer to PROPFIND: a million files
-_SAFE = "/+._?=-"
+_SAFE = "/+._=-"
 _DAV = "{DAV:}"
 
 

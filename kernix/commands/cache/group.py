@@ -13,6 +13,7 @@ VERBS = {
     "info": "Show what is in a cache",
     "list": "List the caches",
     "remove": "Remove a cache from the list",
+    "token": "Make tokens for those who write to a cache",
     "verify": "Check everything in a cache, and repair it",
 }
 
