@@ -7,6 +7,7 @@ objects signed by the same key make the same bytes. Nothing is extracted: member
 from __future__ import annotations
 
 import contextlib
+import os
 import tarfile
 
 from typing import TYPE_CHECKING
@@ -146,14 +147,17 @@ def write_tar(directory: Path, place: Path) -> int:
         OSError: it cannot be written.
     """
     names = sorted(str(it.relative_to(directory)) for it in directory.rglob("*") if it.is_file())
-    with tarfile.open(place, "w", format=tarfile.PAX_FORMAT) as archive:
-        for name in names:
-            check()
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = (directory / name).stat().st_size, _MODE
-            with (directory / name).open("rb") as file:
-                archive.addfile(member, file)
-    return place.stat().st_size
+    with place.open("wb") as written:
+        with tarfile.open(fileobj=written, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            for name in names:
+                check()
+                member = tarfile.TarInfo(name)
+                member.size, member.mode = (directory / name).stat().st_size, _MODE
+                with (directory / name).open("rb") as file:
+                    archive.addfile(member, file)
+        written.flush()
+        os.fsync(written.fileno())  # it may be on a stick that is pulled out
+        return written.tell()
 
 
 def _fits(name: str) -> bool:
