@@ -68,8 +68,10 @@ def command(
     """
     try:
         from kernix.serve.app import App  # noqa: PLC0415 -- an extra
+        from kernix.serve.catalogue import Catalogue  # noqa: PLC0415 -- as above
         from kernix.serve.files import Files  # noqa: PLC0415 -- as above
         from kernix.serve.listen import listen  # noqa: PLC0415 -- as above
+        from kernix.serve.site import Site  # noqa: PLC0415 -- as above
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in {"anyio", "starlette", "uvicorn"}:
@@ -80,7 +82,7 @@ def command(
     file = TokenFile(tokens or session.config_home / places.TOKENS)
     file.read()  # now rather than at the first request
     served = Files(DirectoryTransport(_directory(session, cache)), largest << 20, private)
-    listen(App(served, file), address)
+    listen(App(served, file, Site(Catalogue(served.transport), private)), address)
 
 
 def _directory(session: Session, text: str | None) -> Path:

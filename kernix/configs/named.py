@@ -158,15 +158,25 @@ def from_file(place: Path) -> Side:
         IncompleteConfig: it is truncated.
         InvalidFragment: it has lines that are not valid in a `.config`.
     """
-    text = text_of(place)
-    check_complete(text, name_of(place))
-    fragment = read(text, name_of(place))
+    return from_text(text_of(place), name_of(place), name_of(place) if place == STDIN else str(place))
+
+
+def from_text(text: str, name: str, title: str) -> Side:
+    """Return the configuration *text*, called *name* in errors and *title* as a side.
+
+    Raises:
+        NoConfiguration: it is not a configuration.
+        IncompleteConfig: it is truncated.
+        InvalidFragment: it has lines that are not valid in a `.config`.
+    """
+    check_complete(text, name)
+    fragment = read(text, name)
     if not fragment.options:
-        raise NoConfiguration(place, "it sets no option")
+        raise NoConfiguration(Path(title), "it sets no option")
     values = {name: clauses[-1].request.value for name, clauses in fragment.options.items()}
     about = head(text)
     return Side(
-        name=name_of(place) if place == STDIN else str(place),
+        name=title,
         values=Values({name: f"0 1 {_raw(value)}" for name, value in values.items()}),
         version=about.version if about is not None else "",
         arch=directory(about.architecture) if about is not None else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 
-_VOID = frozenset({"input", "meta"})
+_VOID = frozenset({"input", "link", "meta"})
 
 
 class Markup(str):

@@ -15,8 +15,10 @@ from starlette.responses import PlainTextResponse
 
 from kernix.output.messages import warn
 from kernix.serve.files import Refused, refusal
+from kernix.serve.names import file_name
+from kernix.serve.site import SEARCHED
 from kernix.serve.tokens import InvalidTokens
-from store.caches.errors import CacheDamaged, CacheUnreachable, NotInCache
+from store.caches.errors import CacheDamaged, CacheUnreachable, NotACache, NotInCache
 
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from kernix.serve.files import Files
+    from kernix.serve.site import Site
     from kernix.serve.tokens import TokenFile
 
 
@@ -40,10 +43,11 @@ _ONCE = ("host", "content-length", "transfer-encoding", "authorization", "range"
 
 @attrs.frozen
 class App:
-    """The ASGI application of *files*, which those who *tokens* names may write."""
+    """The ASGI application of *files*, which those who *tokens* names may write, and of the *site* about them."""
 
     files: Files
     tokens: TokenFile
+    site: Site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -60,7 +64,7 @@ class App:
             self._check(request)
             return await self._done(request)
         except Refused as refused:
-            response = refusal(refused)
+            response = self.site.refused(_path(request), refused)
             if refused.status == 401:  # noqa: PLR2004 -- HTTP's
                 response.headers["WWW-Authenticate"] = 'Basic realm="kernix", charset="UTF-8"'
             if refused.status == 405:  # noqa: PLR2004 -- HTTP's
@@ -71,7 +75,7 @@ class App:
         except CacheDamaged as error:
             warn(str(error))
             return PlainTextResponse("the file is damaged\n", 500)
-        except CacheUnreachable as error:
+        except (CacheUnreachable, NotACache) as error:
             warn(str(error))
             return refusal(error)
         except InvalidTokens as error:
@@ -79,13 +83,15 @@ class App:
             return PlainTextResponse("the server's tokens cannot be read\n", 503)
 
     async def _done(self, request: Request) -> Response:
-        path = request.scope["path"].removeprefix("/")
+        path = _path(request)
         if request.method == "PUT":
             return await self.files.write(path, request)
         if request.method == "DELETE":
             return await self.files.delete(path)
         if request.method == "PROPFIND":
             return await self.files.list(path, request)
+        if file_name(path) is None:
+            return await self.site.answer(path, request)
         return await self.files.read(path, request)
 
     def _check(self, request: Request) -> None:
@@ -100,8 +106,8 @@ class App:
             raise Refused(400, "a header is there twice, or contradicts another one")
         if request.method not in _READING and request.method not in _WRITING:
             raise Refused(405, f"the method is not one of {_METHODS}")
-        if request.scope["query_string"]:
-            raise Refused(400, "a file of a cache has no `?`")
+        if request.scope["query_string"] and (request.method not in {"GET", "HEAD"} or _path(request) not in SEARCHED):
+            raise Refused(400, "nothing of this name has a `?`")
         writes = request.method in _WRITING
         if not writes and not self.files.private:
             return
@@ -110,3 +116,8 @@ class App:
             raise Refused(401, "this needs a token")
         if writes and not token.write:
             raise Refused(403, "this token may only read")
+
+
+def _path(request: Request) -> str:
+    path: str = request.scope["path"]
+    return path.removeprefix("/")

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from kernix.serve.names import file_name, is_folder, is_left_over
-from store.caches.errors import CacheUnreachable
+from store.caches.errors import CacheUnreachable, NotACache
 from store.caches.transport import read_small
 
 
@@ -173,9 +173,9 @@ class Files:
                 raise Refused(403, "a symbolic link is not served")
 
 
-def refusal(refused: Refused | CacheUnreachable) -> Response:
+def refusal(refused: Refused | CacheUnreachable | NotACache) -> Response:
     """Return the answer to a request that cannot be served."""
-    if isinstance(refused, CacheUnreachable):
+    if isinstance(refused, CacheUnreachable | NotACache):
         full = "space left" in refused.reason
         return PlainTextResponse(
             ("no space is left" if full else "the cache cannot be used") + "\n", 507 if full else 500

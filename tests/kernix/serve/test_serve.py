@@ -203,7 +203,7 @@ def test_nobody_reads_a_private_cache_without_a_token(kernix: CommandLine) -> No
     [
         "../secret", "names/../../secret", "names/..%2f..%2fsecret", "%2e%2e/secret", "/etc/passwd", "names//etc/passwd",
         "names/.hidden", "names/.tmp-0123456789abcdef", "names/a%00b", "names/a%0ab", "names/a/b", "other", "blobs/ab/ab",
-        f"blobs/{'0' * 2}/{DIGEST}", "names/link", "names/a?b", "", "names/" + "a" * 300,
+        f"blobs/{'0' * 2}/{DIGEST}", "names/link", "names/a?b", "names/" + "a" * 300, "objects/x",
     ],
 )  # fmt: skip
 def test_only_files_of_a_cache_are_served(standing: Server, path: str) -> None:
