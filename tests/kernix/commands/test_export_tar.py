@@ -38,6 +38,25 @@ def test_another_machine_pulls_from_the_file(
     assert kernix("cache", "verify", carried.as_uri()).code == 0
 
 
+def test_all_of_a_file_is_pulled(
+    kernix: CommandLine, hello: Path, carried: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file alone names everything in it: what was exported is printed, and is the result of its derivation."""
+    monkeypatch.setenv("KERNIX_HOME", str(kernix.top / "empty"))
+    ran = kernix("pull", carried.name)
+    assert (ran.code, [it.rpartition("-")[2] for it in ran.lines]) == (0, ["hello"])
+    ran = kernix("build", "-f", hello, "hello", "--no-link", "--json")
+    assert [it["status"] for it in ran.json] == ["present"]
+
+
+@pytest.mark.parametrize("content", [b"", b"text" * 400, b"\0" * 10240], ids=["empty", "text", "zeros"])
+def test_a_file_that_is_no_cache(kernix: CommandLine, content: bytes) -> None:
+    """A file that is something else is one sentence."""
+    (kernix.work / "other.tar").write_bytes(content)
+    ran = kernix("pull", "other.tar")
+    assert (ran.code, ran.err.count("error: ")) == (1, 1)
+
+
 def test_the_key_has_to_be_trusted(
     kernix: CommandLine, hello: Path, carried: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
