@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 _NEEDS_ROOT = "needs root"
 
-_FIRST, _LAST = ("test_real_rebuild",), ("test_real_reproducible", "test_real_systems", "test_real_clang")
+_FIRST = ("test_real_rebuild",)
+_LAST = (
+    "test_real_run",
+    "test_real_modules",
+    "test_real_initramfs",
+    "test_real_reproducible",
+    "test_real_systems",
+    "test_real_clang",
+)
 """The files that begin first, so that no worker is left alone with them, and those that a slow machine has no time for."""
 
 _BEGAN = "KERNIX_TESTS_BEGAN"
@@ -51,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--budget",
         type=float,
         metavar="MINUTES",
-        help="begin no test that compiles a kernel for itself after this time",
+        help="begin no test that compiles a kernel for few tests after this time",
     )
 
 

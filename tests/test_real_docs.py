@@ -28,7 +28,13 @@ pytestmark = pytest.mark.kernel
 _HERE = [page for page in PAGES if run_so(Run.SHARED, console(page))]
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in _HERE])
+_COMPILE = {"run.md"}
+"""The pages whose commands compile a kernel that no other page needs."""
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(it, id=it.name, marks=[pytest.mark.long] * (it.name in _COMPILE)) for it in _HERE]
+)
 def test_console(page: Path, real: Kernix, tmp_path: Path) -> None:
     """A command prints what its page shows, in order, except for numbers and digests."""
     shell = _shell(page, real, tmp_path)

@@ -16,7 +16,7 @@ from tests.real import ROOMY, path_of
 if TYPE_CHECKING:
     from tests.real import Kernix
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.long]  # ROOMY
 
 LOCK = "images.lock"
 

@@ -16,7 +16,7 @@ from tests.real import ROOMY, SUITE, Kernix, path_of
 if TYPE_CHECKING:
     import subprocess
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.long]  # ROOMY
 
 SETS = (
     "acpi-call-dkms",

@@ -21,7 +21,7 @@ from tests.terminal import User
 if TYPE_CHECKING:
     from tests.real import Kernix
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.long]  # linux_guest
 
 GUEST = "linux_guest"
 PATIENCE = 300  # seconds: a boot takes one, but the machine may be busy
