@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.debian.lock import Lock, parse
+from derivations.debian.lock import Lock, dumps, parse
 
 
 if TYPE_CHECKING:
@@ -90,6 +90,15 @@ class Kernix:
         if not any(it.exists() for it in places):
             self.run("lock", "--suite", SUITE)
         return parse(next(it for it in places if it.exists()).read_text(encoding="utf-8"))
+
+    def add_lock(self, name: str, *sets: str) -> None:
+        """Make the lock *name* of this one and *sets*, unless it exists; other workers may do the same at once."""
+        if (self.home / name).exists():
+            return
+        new = self.home / f"new-{os.getpid()}.lock"
+        new.write_text(dumps(self.lock()))
+        self.run("lock", "--lock", new.name, *(word for it in sets for word in ("--add", it)))
+        new.rename(self.home / name)
 
 
 def lend(lender: Shelf, borrower: Shelf) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.debian.lock import dumps
 from tests.programs import program
 from tests.real import path_of
 
@@ -67,10 +66,7 @@ OTHER = """(cd /tree && find . -type d | sort | while read -r it; do mkdir -p "$
 @pytest.fixture
 def kernix(real: Kernix) -> Kernix:
     """Return kernix with a lock of its own that has the tools."""
-    if not (real.home / LOCK).exists():
-        (real.home / "new.lock").write_text(dumps(real.lock()))
-        real.run("lock", "--lock", "new.lock", "--add", "disks", "--add", "e2fsck")
-        (real.home / "new.lock").rename(real.home / LOCK)
+    real.add_lock(LOCK, "disks", "e2fsck")
     real.define("disks.py", f"OTHER = {OTHER!r}\n{DISKS}")
     return real
 

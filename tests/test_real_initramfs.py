@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.debian.lock import dumps
 from tests.real import ROOMY, path_of
 
 
@@ -148,10 +147,7 @@ AUTOLOAD = "virtio_blk\next4\n"
 @pytest.fixture(scope="module")
 def kernix(real: Kernix) -> Kernix:
     """Return kernix with a lock of its own that has the tools, and the definitions."""
-    if not (real.home / LOCK).exists():
-        (real.home / "new.lock").write_text(dumps(real.lock()))
-        real.run("lock", "--lock", "new.lock", "--add", "disks", "--add", "e2fsck")
-        (real.home / "new.lock").rename(real.home / LOCK)
+    real.add_lock(LOCK, "disks", "e2fsck")
     for name in ("template", "bare"):
         shutil.rmtree(real.home / name, ignore_errors=True)
     for path, text in TEMPLATE.items():

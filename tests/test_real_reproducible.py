@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.debian.lock import dumps
-
 
 if TYPE_CHECKING:
     from tests.real import Kernix
@@ -38,10 +36,7 @@ LOCK = "reproducible.lock"
 @pytest.fixture
 def kernix(real: Kernix) -> Kernix:
     """Return kernix with a lock of its own that has the package set `faketime`, too."""
-    if not (real.home / LOCK).exists():
-        (real.home / "new.lock").write_text(dumps(real.lock()))
-        real.run("lock", "--lock", "new.lock", "--add", "faketime")
-        (real.home / "new.lock").rename(real.home / LOCK)
+    real.add_lock(LOCK, "faketime")
     real.define("builders.py", BUILDERS)
     return real
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.debian.lock import dumps
 from tests.real import path_of
 
 
@@ -95,11 +94,7 @@ def loaded(directory):
 @pytest.fixture
 def kernix(real: Kernix) -> Kernix:
     """Return kernix with a lock of its own that has a compiled kernel, a firmware and a loader."""
-    if not (real.home / LOCK).exists():
-        (real.home / "new.lock").write_text(dumps(real.lock()))
-        sets = ("linux-image-cloud-amd64", "systemd-boot", "uefi")
-        real.run("lock", "--lock", "new.lock", *(word for it in sets for word in ("--add", it)))
-        (real.home / "new.lock").rename(real.home / LOCK)
+    real.add_lock(LOCK, *("linux-image-cloud-amd64", "systemd-boot", "uefi"))
     real.define("uefi.py", f"from derivations.derivation import Hints\n{DEFINITIONS}")
     return real
 

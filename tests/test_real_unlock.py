@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.debian.lock import dumps
 from tests.real import path_of
 
 
@@ -123,10 +122,7 @@ of_broken = boot(
 @pytest.fixture(scope="module")
 def kernix(real: Kernix) -> Kernix:
     """Return kernix with a lock of its own that has the kernel and the programs, and the definitions."""
-    if not (real.home / LOCK).exists():
-        (real.home / "new.lock").write_text(dumps(real.lock()))
-        real.run("lock", "--lock", "new.lock", *(word for it in SETS for word in ("--add", it)))
-        (real.home / "new.lock").rename(real.home / LOCK)
+    real.add_lock(LOCK, *SETS)
     microcode = real.home / "microcode/intel-ucode"
     microcode.mkdir(parents=True, exist_ok=True)
     (microcode / "06-01-01").write_text("made-up microcode\n")
