@@ -94,7 +94,7 @@ def loaded(directory):
 @pytest.fixture
 def kernix(real: Kernix) -> Kernix:
     """Return kernix with a lock of its own that has a compiled kernel, a firmware and a loader."""
-    real.add_lock(LOCK, *("linux-image-cloud-amd64", "systemd-boot", "uefi"))
+    real.add_lock(LOCK, "linux-image-cloud-amd64", "systemd-boot", "uefi")
     real.define("uefi.py", f"from derivations.derivation import Hints\n{DEFINITIONS}")
     return real
 
